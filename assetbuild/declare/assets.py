@@ -1,0 +1,244 @@
+"""``@asset`` and ``@multi_asset``: a function becomes the definition of an asset."""
+
+from __future__ import annotations
+
+import textwrap
+import types
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, overload
+
+from assetbuild.declare.collect import caller_origin, declare
+from assetbuild.declare.definitions import AssetDefinition, Origin, Out
+from assetbuild.declare.keys import asset_key
+
+__all__ = ["asset", "described", "multi_asset"]
+
+Key = str | Sequence[str]
+Function = Callable[..., Any]
+
+
+@overload
+def asset(function: Function, /) -> AssetDefinition: ...
+@overload
+def asset(
+    *,
+    key: Key | None = None,
+    deps: Sequence[Key | AssetDefinition] = (),
+    io_manager: str | None = None,
+    partitions: Any = None,
+    group: str | None = None,
+    tags: Mapping[str, str] | None = None,
+    owners: Sequence[str] = (),
+    description: str | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    code_version: str | None = None,
+    retries: int = 0,
+    timeout: float | None = None,
+    pool: str | None = None,
+    env: Sequence[str] = (),
+    checks: Sequence[Any] = (),
+    unordered: bool = False,
+) -> Callable[[Function], AssetDefinition]: ...
+def asset(
+    function: Function | None = None,
+    /,
+    *,
+    key: Key | None = None,
+    deps: Sequence[Any] = (),
+    io_manager: str | None = None,
+    partitions: Any = None,
+    group: str | None = None,
+    tags: Mapping[str, str] | None = None,
+    owners: Sequence[str] = (),
+    description: str | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    code_version: str | None = None,
+    retries: int = 0,
+    timeout: float | None = None,
+    pool: str | None = None,
+    env: Sequence[str] = (),
+    checks: Sequence[Any] = (),
+    unordered: bool = False,
+) -> AssetDefinition | Callable[[Function], AssetDefinition]:
+    """Declare an asset: a value that the function computes from its upstream assets.
+
+    A parameter named like an asset is a dependency and is loaded as its
+    annotation asks. ``key`` is the function's name unless said otherwise;
+    ``deps`` depends without loading; ``timeout`` is in seconds and ``retries``
+    are extra attempts. Nothing is checked here beyond types: the graph
+    reports all problems of all definitions at once.
+    """
+
+    def decorate(decorated: Function, depth: int = 1) -> AssetDefinition:
+        problems: list[str] = []
+        out = Out(
+            key=_key(key if key is not None else _name(decorated), problems),
+            io_manager=io_manager,
+            unordered=unordered,
+            group=group,
+            tags=dict(tags or {}),
+            owners=tuple(owners),
+            description=description if description is not None else described(decorated),
+            metadata=dict(metadata or {}),
+        )
+        return _declared(
+            decorated,
+            (out,),
+            caller_origin(depth),
+            problems,
+            multi=False,
+            deps=deps,
+            env=env,
+            code_version=code_version,
+            partitions=partitions,
+            checks=checks,
+            retries=retries,
+            timeout=timeout,
+            pool=pool,
+        )
+
+    if function is None:
+        return decorate
+    return decorate(function, depth=2)
+
+
+def multi_asset(
+    *,
+    outs: Mapping[str, Out] | Sequence[Key | Out],
+    deps: Sequence[Any] = (),
+    group: str | None = None,
+    code_version: str | None = None,
+    retries: int = 0,
+    timeout: float | None = None,
+    pool: str | None = None,
+    env: Sequence[str] = (),
+    partitions: Any = None,
+) -> Callable[[Function], AssetDefinition]:
+    """Declare one function that computes several assets.
+
+    ``outs`` names them: a list of keys, or a mapping of key to ``Out``. The
+    function returns a mapping of key to value, a tuple in the order of
+    ``outs``, or yields ``(key, value)`` pairs. Each output has a version of its own.
+    """
+
+    def decorate(decorated: Function) -> AssetDefinition:
+        problems: list[str] = []
+        declared = outs.items() if isinstance(outs, Mapping) else [(_out_key(out), out) for out in outs]
+        named = tuple(_out(key, out, group, problems) for key, out in declared)
+        if not named:
+            problems.append("'outs' names no output")
+        return _declared(
+            decorated,
+            named,
+            caller_origin(1),
+            problems,
+            multi=True,
+            deps=deps,
+            env=env,
+            code_version=code_version,
+            partitions=partitions,
+            checks=(),
+            retries=retries,
+            timeout=timeout,
+            pool=pool,
+        )
+
+    return decorate
+
+
+def _out_key(out: Key | Out) -> Key:
+    if isinstance(out, Out):
+        return out.key or ""
+    return out
+
+
+def _out(key: Key, out: Key | Out | None, group: str | None, problems: list[str]) -> Out:
+    said = out if isinstance(out, Out) else Out()
+    return Out(
+        key=_key(said.key or key, problems),
+        io_manager=said.io_manager,
+        unordered=said.unordered,
+        group=said.group or group,
+        tags=said.tags,
+        owners=said.owners,
+        description=said.description,
+        metadata=said.metadata,
+    )
+
+
+def _declared(
+    function: Function,
+    outs: tuple[Out, ...],
+    call_site: Origin,
+    problems: list[str],
+    *,
+    multi: bool,
+    deps: Sequence[Any],
+    env: Sequence[str],
+    code_version: str | None,
+    partitions: Any,
+    checks: Sequence[Any],
+    retries: int,
+    timeout: float | None,
+    pool: str | None,
+) -> AssetDefinition:
+    if isinstance(function, AssetDefinition):
+        problems.append("the function is an asset already")
+        function = function.function
+    elif not callable(function):
+        problems.append(f"an asset is a function, not {type(function).__name__}")
+    for name, said in (("deps", deps), ("env", env)):
+        if isinstance(said, str):
+            problems.append(f"{name!r} is a list, not text: write {name}=[{said!r}]")
+    code = getattr(function, "__code__", None)
+    definition = AssetDefinition(
+        function=function,
+        outs=outs,
+        multi=multi,
+        origin=Origin(code.co_filename, code.co_firstlineno)
+        if code and not hasattr(function, "__wrapped__")
+        else call_site,
+        deps=() if isinstance(deps, str) else tuple(_dep(dep, problems) for dep in deps),
+        env=() if isinstance(env, str) else tuple(env),
+        code_version=code_version,
+        partitions=partitions,
+        checks=tuple(checks),
+        retries=retries,
+        timeout=timeout,
+        pool=pool,
+        problems=tuple(problems),
+    )
+    declare(definition)
+    return definition
+
+
+def described(function: object) -> str | None:
+    """Return a function's docstring without its indentation, as its description; None without one."""
+    text = getattr(function, "__doc__", None)
+    if not isinstance(function, types.FunctionType) or not text:
+        return None
+    first, *rest = text.expandtabs().split("\n")
+    return "\n".join([first.strip(), *textwrap.dedent("\n".join(rest)).split("\n")]).strip()
+
+
+def _name(function: object) -> str:
+    return getattr(function, "__name__", type(function).__name__)
+
+
+def _key(key: Key, problems: list[str]) -> str:
+    try:
+        return asset_key(key)
+    except ValueError as error:
+        problems.append(f"the key {key!r} cannot be used: {error}")
+        return str(key)
+
+
+def _dep(dep: Any, problems: list[str]) -> str:
+    if isinstance(dep, AssetDefinition):
+        if not dep.multi:
+            return dep.outs[0].key or ""
+        problems.append("an entry of 'deps' is a multi_asset: name the outputs by key")
+        return ""
+    if (key := getattr(dep, "key", None)) is not None:
+        return str(key)
+    return _key(dep, problems)

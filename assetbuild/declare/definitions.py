@@ -1,0 +1,102 @@
+"""What a user declares, as pure data: assets, sources, and where they were declared.
+
+Nothing here looks at a signature, an annotation or a disk: the graph stage
+does, so that all problems of all definitions can be reported at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["AssetDefinition", "DataVersion", "Origin", "Out", "SourceDefinition"]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where something was declared: file and line of the user's code."""
+
+    file: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Out:
+    """One output of an asset function: its key, and how its value is kept and described.
+
+    ``None`` for ``io_manager`` means: chosen by the value.
+    """
+
+    key: str | None = None
+    io_manager: str | None = None
+    unordered: bool = False
+    group: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    owners: tuple[str, ...] = ()
+    description: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AssetDefinition:
+    """An asset function with what was said about it; calling it calls the function.
+
+    ``@asset`` has one output, ``@multi_asset`` several.
+    """
+
+    function: Callable[..., Any]
+    outs: tuple[Out, ...]
+    multi: bool
+    origin: Origin
+    deps: tuple[str, ...] = ()
+    env: tuple[str, ...] = ()
+    code_version: str | None = None
+    partitions: Any = None
+    checks: tuple[Any, ...] = ()
+    retries: int = 0
+    timeout: float | None = None
+    pool: str | None = None
+    problems: tuple[str, ...] = ()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the asset function itself, as a test or a notebook does."""
+        return self.function(*args, **kwargs)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SourceDefinition:
+    """Data that is built outside: a file, a glob, a directory, or an observe function.
+
+    Exactly one of ``path`` and ``observe`` is set. ``path`` is relative to the project folder.
+    """
+
+    key: str
+    origin: Origin
+    path: str | None = None
+    observe: Callable[..., Any] | None = None
+    optional: bool = False
+    options: Mapping[str, Any] = field(default_factory=dict)
+    group: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    owners: tuple[str, ...] = ()
+    description: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the observe function itself."""
+        if self.observe is None:
+            message = f"source {self.key!r} is a path, not a function"
+            raise TypeError(message)
+        return self.observe(*args, **kwargs)
+
+
+@dataclass(frozen=True, slots=True)
+class DataVersion:
+    """The version of data that lies outside, as text: an ETag, a snapshot id, a maximum of ``updated_at``.
+
+    Returned by an observe function instead of the data itself.
+    """
+
+    version: str
