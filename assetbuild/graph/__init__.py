@@ -1,0 +1,1 @@
+"""Graph: keys and edges, validated as a whole; order and selection."""

@@ -1,0 +1,193 @@
+"""What an annotation asks for: the words of load types, and whether a value keeps its promise.
+
+The words, used in inputs and in return types:
+
+    arrow.Table  arrow.Dataset  arrow.Reader  pandas.DataFrame  polars.DataFrame  polars.LazyFrame
+    duckdb.Relation  path  paths (list[Path])  bytes  str  none (returns only)  value (anything else)
+
+Types are recognised by module and name, so that no library is imported to look at an annotation.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import types
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
+
+from assetbuild.declare.context import Context
+from assetbuild.declare.inputs import Input
+
+__all__ = ["TABLE_TYPES", "Annotation", "is_config", "keeps_promise", "read_annotation", "shown"]
+
+TABLE_TYPES = frozenset(
+    {
+        "arrow.Table",
+        "arrow.Dataset",
+        "arrow.Reader",
+        "pandas.DataFrame",
+        "polars.DataFrame",
+        "polars.LazyFrame",
+        "duckdb.Relation",
+    }
+)
+
+_BY_NAME = {
+    ("pyarrow", "Table"): "arrow.Table",
+    ("pyarrow", "Dataset"): "arrow.Dataset",
+    ("pyarrow", "FileSystemDataset"): "arrow.Dataset",
+    ("pyarrow", "RecordBatchReader"): "arrow.Reader",
+    ("pandas", "DataFrame"): "pandas.DataFrame",
+    ("polars", "DataFrame"): "polars.DataFrame",
+    ("polars", "LazyFrame"): "polars.LazyFrame",
+    ("duckdb", "DuckDBPyRelation"): "duckdb.Relation",
+    ("_duckdb", "DuckDBPyRelation"): "duckdb.Relation",
+    ("_duckdb", "Relation"): "duckdb.Relation",
+    ("duckdb", "Relation"): "duckdb.Relation",
+}
+# The usual spellings, for annotations that exist only while type checking (`if TYPE_CHECKING: import polars as pl`).
+_BY_SPELLING = {
+    re.compile(r"(pa|pyarrow)\.Table"): "arrow.Table",
+    re.compile(r"(ds|pa\.dataset|pyarrow\.dataset)\.Dataset"): "arrow.Dataset",
+    re.compile(r"(pa|pyarrow)\.RecordBatchReader"): "arrow.Reader",
+    re.compile(r"(pd|pandas)\.DataFrame"): "pandas.DataFrame",
+    re.compile(r"(pl|polars)\.DataFrame"): "polars.DataFrame",
+    re.compile(r"(pl|polars)\.LazyFrame"): "polars.LazyFrame",
+    re.compile(r"duckdb\.(DuckDBPyRelation|Relation)"): "duckdb.Relation",
+    re.compile(r"(pathlib\.)?Path"): "path",
+    re.compile(r"list\[(pathlib\.)?Path\]"): "paths",
+    re.compile(r"None"): "none",
+    re.compile(r"str"): "str",
+    re.compile(r"bytes"): "bytes",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """One annotation, read: the load word, the type itself, and what ``Annotated`` added."""
+
+    load: str | None = None
+    type: Any = None
+    input: Input | None = None
+    config: type | None = None
+    context: bool = False
+    allows_none: bool = False
+    problem: str = ""
+
+
+def read_annotation(annotation: Any, namespace: Mapping[str, Any]) -> Annotation:
+    """Read an annotation, evaluating text in the namespace of the function that bears it."""
+    if isinstance(annotation, str):
+        try:
+            annotation = eval(annotation, dict(namespace))  # noqa: S307  # the user's own code, as typing.get_type_hints does
+        except Exception as error:  # noqa: BLE001  # whatever the user's expression raises is the message
+            for spelling, load in _BY_SPELLING.items():
+                if spelling.fullmatch(annotation.strip()):
+                    return Annotation(load=load)
+            return Annotation(problem=f"the annotation {annotation!r} cannot be read: {error}")
+    said: Input | None = None
+    if typing.get_origin(annotation) is typing.Annotated:
+        annotation, *extras = typing.get_args(annotation)
+        said = next((extra for extra in extras if isinstance(extra, Input)), None)
+        if isinstance(annotation, (str, typing.ForwardRef)):
+            text = annotation if isinstance(annotation, str) else annotation.__forward_arg__
+            inner = read_annotation(text, namespace)
+            return Annotation(load=inner.load, type=inner.type, input=said, problem=inner.problem)
+    allows_none = False
+    if typing.get_origin(annotation) in {typing.Union, types.UnionType}:
+        members = [member for member in typing.get_args(annotation) if member is not type(None)]
+        allows_none = len(members) < len(typing.get_args(annotation))
+        if len(members) == 1 and allows_none:
+            whole, annotation = annotation, members[0]
+            inner = read_annotation(annotation, namespace)
+            return Annotation(inner.load, whole, said or inner.input, inner.config, inner.context, allows_none=True)
+    if annotation is Context:
+        return Annotation(type=annotation, context=True)
+    if is_config(annotation):
+        return Annotation(type=annotation, config=annotation)
+    return Annotation(load=_load_word(annotation), type=annotation, input=said, allows_none=allows_none)
+
+
+def is_config(annotation: Any) -> bool:
+    """Return whether this is a subclass of ``Config``; pydantic is not imported to find out."""
+    module = sys.modules.get("assetbuild.declare.config")
+    return module is not None and isinstance(annotation, type) and issubclass(annotation, module.Config)
+
+
+def _load_word(annotation: Any) -> str:
+    if annotation is None or annotation is type(None):
+        return "none"
+    if annotation is str:
+        return "str"
+    if annotation is bytes:
+        return "bytes"
+    if typing.get_origin(annotation) in {list, tuple} and _is_path(typing.get_args(annotation)[0]):
+        return "paths"
+    if isinstance(annotation, type):
+        if _is_path(annotation):
+            return "path"
+        return _BY_NAME.get((annotation.__module__.split(".")[0], annotation.__name__), "value")
+    return "value"
+
+
+def _is_path(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, PurePath)
+
+
+def keeps_promise(value: Any, annotation: Any) -> bool:
+    """Return whether a value is what a type annotation promises: its class, or the class behind a generic.
+
+    Elements of containers are not looked at: a promise about a million items must not cost a million checks.
+    """
+    if annotation is Any or annotation is None or isinstance(annotation, (str, typing.TypeVar)):
+        return annotation is not None or value is None
+    origin = typing.get_origin(annotation)
+    if origin in {typing.Union, types.UnionType}:
+        return any(keeps_promise(value, type(None) if m is None else m) for m in typing.get_args(annotation))
+    if origin is typing.Literal:
+        return value in typing.get_args(annotation)
+    if origin is typing.Annotated:
+        return keeps_promise(value, typing.get_args(annotation)[0])
+    kind = origin or annotation
+    if typing.is_typeddict(kind):
+        kind = dict
+    if kind is float:
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    if kind is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    if not isinstance(kind, type):
+        return True
+    try:
+        return isinstance(value, kind)
+    except TypeError:  # a protocol that cannot be checked at run time
+        return True
+
+
+def shown(annotation: Any) -> str:
+    """Return an annotation as the user would write it."""
+    if isinstance(annotation, type) and not typing.get_args(annotation):
+        return (
+            annotation.__qualname__
+            if annotation.__module__ == "builtins"
+            else f"{annotation.__module__.split('.')[0]}.{annotation.__qualname__}"
+        )
+    return str(annotation)
+
+
+def namespace_of(function: Callable[..., Any]) -> dict[str, Any]:
+    """Return the names that annotations of this function can see: its module's globals and its closure."""
+    while hasattr(function, "__wrapped__"):
+        function = function.__wrapped__
+    function = getattr(function, "__func__", function)
+    names = dict(getattr(function, "__globals__", {}))
+    code = getattr(function, "__code__", None)
+    for name, cell in zip(getattr(code, "co_freevars", ()), getattr(function, "__closure__", None) or (), strict=False):
+        try:
+            names[name] = cell.cell_contents
+        except ValueError:  # the cell is still empty
+            continue
+    return names

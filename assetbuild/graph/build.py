@@ -1,0 +1,319 @@
+"""Build the validated graph from definitions, and report every problem at once.
+
+In: definitions as they were declared. Out: a ``Graph``, or one ``DefinitionError`` that holds all
+problems: bad keys and annotations, duplicate keys, unknown upstreams, cycles, shared locations.
+"""
+
+from __future__ import annotations
+
+import heapq
+import inspect
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from assetbuild.declare.definitions import AssetDefinition, Origin, SourceDefinition
+from assetbuild.declare.keys import asset_key, path_part
+from assetbuild.errors import DefinitionError, Problem, closest
+from assetbuild.graph.annotations import Annotation, namespace_of, read_annotation
+from assetbuild.graph.model import Asset, AssetInput, Graph, Source
+
+__all__ = ["build_graph", "relative_place"]
+
+_VARIADIC = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
+
+
+def build_graph(
+    definitions: Sequence[AssetDefinition | SourceDefinition],
+    *,
+    root: Path,
+    io_managers: Iterable[str] | None = None,
+    pools: Mapping[str, int] | None = None,
+) -> Graph:
+    """Validate the definitions and return their graph.
+
+    Raises DefinitionError with every problem found. ``io_managers`` are the registered names and
+    ``pools`` the declared ones; None leaves them unchecked.
+    """
+    return _GraphBuilder(root, definitions, io_managers, pools).graph()
+
+
+def relative_place(origin: Origin, root: Path) -> tuple[str, int]:
+    """Return file and line of an origin, the file relative to the project folder where it lies inside."""
+    file = origin.file
+    prefix = f"{root}{os.sep}"
+    return (Path(file[len(prefix) :]).as_posix() if file.startswith(prefix) else file), origin.line
+
+
+class _GraphBuilder:
+    def __init__(
+        self,
+        root: Path,
+        definitions: Sequence[AssetDefinition | SourceDefinition],
+        io_managers: Iterable[str] | None,
+        pools: Mapping[str, int] | None,
+    ) -> None:
+        self.root = root
+        self.definitions = definitions
+        self.io_managers = None if io_managers is None else frozenset(io_managers)
+        self.pools = pools
+        self.problems: list[Problem] = []
+        self.places: dict[str, list[Origin]] = defaultdict(list)
+        for definition in definitions:
+            for key in _keys(definition):
+                self.places[key].append(definition.origin)
+
+    def graph(self) -> Graph:
+        for definition in self.definitions:
+            self._check_own(definition)
+        self._check_duplicates()
+        self._check_locations()
+        assets = [
+            asset
+            for definition in self.definitions
+            if isinstance(definition, AssetDefinition)
+            for asset in self._assets(definition)
+        ]
+        sources = [Source(d.key, d) for d in self.definitions if isinstance(d, SourceDefinition)]
+        ordered = self._ordered({asset.key: asset for asset in assets})
+        if self.problems:
+            raise DefinitionError(*self.problems)
+        return Graph(ordered, sorted(sources, key=lambda source: source.key))
+
+    def problem(self, headline: str, origin: Origin, *facts: tuple[str, str], advice: str = "") -> None:
+        """Note a problem at the place of a definition."""
+        file, line = relative_place(origin, self.root)
+        self.problems.append(Problem(headline, facts, advice, file, line))
+
+    def shown_place(self, origin: Origin) -> str:
+        """Return ``file:line`` of an origin."""
+        file, line = relative_place(origin, self.root)
+        return f"{file}:{line}"
+
+    def _check_own(self, definition: AssetDefinition | SourceDefinition) -> None:
+        name = _name(definition)
+        for problem in definition.problems:
+            self.problem(f"{name}: {problem}", definition.origin, advice="Mend the declaration.")
+        if isinstance(definition, SourceDefinition):
+            return
+        if self.io_managers is not None:
+            for out in definition.outs:
+                if out.io_manager is not None and out.io_manager not in self.io_managers:
+                    near = closest(out.io_manager, self.io_managers)
+                    facts = [("registered", ", ".join(sorted(self.io_managers)))]
+                    facts += [("closest", near)] if near else []
+                    self.problem(
+                        f"asset {out.key!r} uses the IO manager {out.io_manager!r}, which is not registered",
+                        definition.origin,
+                        *facts,
+                        advice="Use a registered name, or register it under [tool.assetbuild.io_managers.NAME].",
+                    )
+        if definition.pool is not None and self.pools is not None and definition.pool not in self.pools:
+            self.problem(
+                f"{name} is in the pool {definition.pool!r}, which is not declared",
+                definition.origin,
+                advice=f"Declare it: [tool.assetbuild.pools] {definition.pool} = 2",
+            )
+        if not isinstance(definition.retries, int) or definition.retries < 0:
+            self.problem(
+                f"{name} has retries={definition.retries!r}", definition.origin, advice="Say a whole number, 0 or more."
+            )
+        if definition.timeout is not None and not (
+            isinstance(definition.timeout, (int, float)) and definition.timeout > 0
+        ):
+            self.problem(
+                f"{name} has timeout={definition.timeout!r}", definition.origin, advice="Say seconds, more than 0."
+            )
+
+    def _check_duplicates(self) -> None:
+        for key, origins in sorted(self.places.items()):
+            if len(origins) > 1:
+                self.problem(
+                    f"{key!r} is declared {len(origins)} times",
+                    origins[-1],
+                    *(("also at", self.shown_place(origin)) for origin in origins[:-1]),
+                    advice="Rename one of them, or give it another key=.",
+                )
+
+    def _check_locations(self) -> None:
+        by_path: dict[str, dict[str, Origin]] = defaultdict(dict)
+        for definition in self.definitions:
+            if isinstance(definition, AssetDefinition):
+                for key in _keys(definition):
+                    # Folded: on the disks of macOS and Windows, 'Sales' and 'sales' are one file.
+                    path = "/".join(path_part(part) for part in key.split("/")).casefold()
+                    by_path[path].setdefault(key, definition.origin)
+        for keys in by_path.values():
+            if len(keys) > 1:
+                first, *others = sorted(keys)
+                self.problem(
+                    f"assets {first!r} and {others[0]!r} are stored at one place",
+                    keys[others[0]],
+                    ("also at", self.shown_place(keys[first])),
+                    advice="Keys that differ only by case share a file on many disks: rename one of them.",
+                )
+
+    def _assets(self, definition: AssetDefinition) -> list[Asset]:
+        bound = self._bind(definition)
+        keys = _keys(definition)
+        return [
+            Asset(key=out.key or "", out=out, definition=definition, siblings=keys, **bound) for out in definition.outs
+        ]
+
+    def _bind(self, definition: AssetDefinition) -> dict[str, Any]:
+        name = _name(definition)
+        inputs: list[AssetInput] = []
+        bound: dict[str, Any] = {}
+        try:
+            signature = inspect.signature(definition.function)
+        except (TypeError, ValueError):
+            self.problem(f"{name}: the function has no signature that can be read", definition.origin)
+            return {"inputs": ()}
+        namespace = namespace_of(definition.function)
+        for parameter in signature.parameters.values():
+            if parameter.kind in _VARIADIC:
+                continue
+            annotation = Annotation()
+            if parameter.annotation is not inspect.Parameter.empty:
+                annotation = read_annotation(parameter.annotation, namespace)
+            if annotation.problem:
+                self.problem(
+                    f"{name}, parameter {parameter.name!r}: {annotation.problem}",
+                    definition.origin,
+                    advice="Import the type at run time, or drop the annotation.",
+                )
+            if annotation.context:
+                bound["context_parameter"] = parameter.name
+            elif annotation.config is not None:
+                if "config_class" in bound:
+                    self.problem(
+                        f"{name} has two Config parameters", definition.origin, advice="Join them into one Config."
+                    )
+                bound["config_parameter"], bound["config_class"] = parameter.name, annotation.config
+            elif (edge := self._input(definition, parameter, annotation)) is not None:
+                inputs.append(edge)
+        loaded = {edge.key for edge in inputs}
+        for key in definition.deps:
+            if key and key not in self.places:
+                self._unknown(definition, key, "'deps'")
+            elif key and key not in loaded:
+                inputs.append(AssetInput(key, None))
+                loaded.add(key)
+        bound["inputs"] = tuple(inputs)
+        if signature.return_annotation is not inspect.Signature.empty:
+            returns = read_annotation(signature.return_annotation, namespace)
+            if returns.problem:
+                self.problem(
+                    f"{name}, return value: {returns.problem}", definition.origin, advice="Import the type at run time."
+                )
+            bound["returns"] = returns.load
+            bound["returns_type"] = returns.type
+        return bound
+
+    def _input(
+        self, definition: AssetDefinition, parameter: inspect.Parameter, annotation: Annotation
+    ) -> AssetInput | None:
+        said = annotation.input
+        key = parameter.name
+        if said is not None and said.key is not None:
+            try:
+                key = asset_key(said.key)
+            except ValueError as error:
+                self.problem(f"{_name(definition)}, parameter {parameter.name!r}: {error}", definition.origin)
+                return None
+        columns = said.columns if said is not None else None
+        if columns is not None and (
+            isinstance(columns, str) or not all(isinstance(c, str) for c in columns) or not columns
+        ):
+            self.problem(
+                f"{_name(definition)}, parameter {parameter.name!r}: columns={columns!r}",
+                definition.origin,
+                advice="Say a list of column names.",
+            )
+            columns = None
+        if key not in self.places:
+            if said is None and parameter.default is not inspect.Parameter.empty:
+                return None
+            self._unknown(definition, key, f"parameter {parameter.name!r}")
+            return None
+        load = annotation.load if annotation.load != "none" else None
+        return AssetInput(key, parameter.name, load, columns, said.partitions if said is not None else None)
+
+    def _unknown(self, definition: AssetDefinition, key: str, where: str) -> None:
+        near = closest(key, self.places)
+        known = sorted(self.places)
+        declared = ", ".join(known[:8]) + (f" and {len(known) - 8} more" if len(known) > 8 else "")
+        advice = (
+            f"Rename it to {near!r}, or declare {key!r}."
+            if near
+            else f"Declare {key!r}, or give the parameter a default."
+        )
+        suffix = next((other for other in known if other.endswith(f"/{key}")), None)
+        if suffix is not None:
+            near, advice = suffix, f'Name the key: Annotated[..., Input("{suffix}")].'
+        facts = [("by", where), ("declared", declared)] + ([("closest", near)] if near else [])
+        self.problem(
+            f"{_name(definition)} reads {key!r}, which is not declared", definition.origin, *facts, advice=advice
+        )
+
+    def _ordered(self, assets: dict[str, Asset]) -> list[Asset]:
+        # Kahn's algorithm with a heap: among the assets that could come next, the smallest key does.
+        waiting = {key: {edge.key for edge in asset.inputs if edge.key in assets} for key, asset in assets.items()}
+        downstream: dict[str, list[str]] = defaultdict(list)
+        for key, upstream in waiting.items():
+            for up in upstream:
+                downstream[up].append(key)
+        ready = [key for key, upstream in waiting.items() if not upstream]
+        heapq.heapify(ready)
+        order: list[Asset] = []
+        while ready:
+            key = heapq.heappop(ready)
+            order.append(assets[key])
+            for down in downstream[key]:
+                waiting[down].discard(key)
+                if not waiting[down]:
+                    heapq.heappush(ready, down)
+        if len(order) < len(assets):
+            done = {asset.key for asset in order}
+            self._report_cycles({key: upstream for key, upstream in waiting.items() if key not in done}, assets)
+        return order
+
+    def _report_cycles(self, waiting: dict[str, set[str]], assets: dict[str, Asset]) -> None:
+        reported: set[str] = set()
+        for start in sorted(waiting):
+            if start in reported:
+                continue
+            trail: list[str] = []
+            at = start
+            while at not in trail and at not in reported:
+                trail.append(at)
+                at = min(waiting[at])
+            if at in reported:
+                reported.update(trail)
+                continue
+            cycle = trail[trail.index(at) :]
+            reported.update(trail)
+            low = cycle.index(min(cycle))
+            cycle = cycle[low:] + cycle[:low]
+            # Each waits for the next, so data flows the other way round.
+            flow = " -> ".join([cycle[0], *reversed(cycle[1:]), cycle[0]])
+            self.problem(
+                "assets depend on themselves",
+                assets[cycle[0]].origin,
+                ("cycle", flow),
+                *(("through", f"{key} at {self.shown_place(assets[key].origin)}") for key in cycle),
+                advice="Break the cycle by dropping one of these dependencies.",
+            )
+
+
+def _keys(definition: AssetDefinition | SourceDefinition) -> tuple[str, ...]:
+    if isinstance(definition, SourceDefinition):
+        return (definition.key,)
+    return tuple(out.key or "" for out in definition.outs)
+
+
+def _name(definition: AssetDefinition | SourceDefinition) -> str:
+    keys = ", ".join(repr(key) for key in _keys(definition))
+    return f"source {keys}" if isinstance(definition, SourceDefinition) else f"asset {keys}"

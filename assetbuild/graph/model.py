@@ -1,0 +1,108 @@
+"""The validated graph: assets and sources by key, edges, and one build order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from assetbuild.declare.definitions import AssetDefinition, Origin, Out, SourceDefinition
+
+__all__ = ["Asset", "AssetInput", "Graph", "Source"]
+
+
+@dataclass(frozen=True, slots=True)
+class AssetInput:
+    """One edge: this asset depends on ``key``.
+
+    ``parameter`` is None for ``deps=``, which are not loaded. ``load`` names the type
+    that the annotation asks for (``graph/annotations.py`` lists them); None means
+    what the IO manager gives. With ``columns``, only those columns are read.
+    """
+
+    key: str
+    parameter: str | None
+    load: str | None = None
+    columns: tuple[str, ...] | None = None
+    mapping: Any = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asset:
+    """One asset of the graph: one output of an asset function, with everything resolved."""
+
+    key: str
+    out: Out
+    definition: AssetDefinition
+    siblings: tuple[str, ...]
+    inputs: tuple[AssetInput, ...]
+    config_parameter: str | None = None
+    config_class: type | None = None
+    context_parameter: str | None = None
+    returns: str | None = None
+    returns_type: Any = None
+    """What the return annotation promises, as a word of ``graph/annotations.py`` and as a type; None without one."""
+
+    @property
+    def origin(self) -> Origin:
+        """Where the asset was declared."""
+        return self.definition.origin
+
+    @property
+    def returns_nothing(self) -> bool:
+        """The function is annotated ``-> None``: it has side effects and no value."""
+        return self.returns == "none"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """One source of the graph."""
+
+    key: str
+    definition: SourceDefinition
+
+    @property
+    def origin(self) -> Origin:
+        """Where the source was declared."""
+        return self.definition.origin
+
+
+class Graph:
+    """Assets in build order (Kahn, smallest key first), sources by key, and the edges between them."""
+
+    def __init__(self, assets: Iterable[Asset], sources: Iterable[Source]) -> None:
+        """Take assets that are already validated and in build order."""
+        self.assets: Mapping[str, Asset] = {asset.key: asset for asset in assets}
+        self.sources: Mapping[str, Source] = {source.key: source for source in sources}
+
+    @cached_property
+    def _upstream(self) -> dict[str, tuple[str, ...]]:
+        return {key: tuple(dict.fromkeys(edge.key for edge in asset.inputs)) for key, asset in self.assets.items()}
+
+    @cached_property
+    def _downstream(self) -> dict[str, tuple[str, ...]]:
+        found: dict[str, list[str]] = {key: [] for key in (*self.sources, *self.assets)}
+        for key, upstream in self._upstream.items():
+            for up in upstream:
+                found[up].append(key)
+        return {key: tuple(down) for key, down in found.items()}
+
+    def upstream(self, key: str) -> tuple[str, ...]:
+        """Return the direct dependencies of an asset, sources included; a source has none."""
+        return self._upstream.get(key, ())
+
+    def downstream(self, key: str) -> tuple[str, ...]:
+        """Return the assets that depend directly on this asset or source."""
+        return self._downstream[key]
+
+    def closure(self, keys: Iterable[str]) -> frozenset[str]:
+        """Return the assets in ``keys`` and every asset upstream of them, sources left out."""
+        found: set[str] = set()
+        waiting = [key for key in keys if key in self.assets]
+        while waiting:
+            key = waiting.pop()
+            if key not in found:
+                found.add(key)
+                waiting.extend(up for up in self._upstream[key] if up in self.assets)
+        return frozenset(found)
