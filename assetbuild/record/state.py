@@ -1,0 +1,378 @@
+"""Read and write the record: one SQLite file, one short transaction per finished asset.
+
+A plan opens it read-only and changes no byte of it. A damaged file is set aside, never deleted; a file
+of a newer schema is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from assetbuild.errors import Problem, RecordError
+from assetbuild.fingerprint.encoding import digest
+from assetbuild.record.model import Components, Materialization, Pointer, RunRow, Trace, ValueInfo
+from assetbuild.record.schema import MIGRATIONS, SCHEMA_VERSION
+
+__all__ = ["Record"]
+
+_BUSY_TIMEOUT_MS = 30_000
+_POINTER = (
+    "asset, partition, build_key, data_version, object, io_manager, location, stamp, components_id, run_id, "
+    "materialized_at, duration_s, traced"
+)
+_TRACE = "asset, partition, build_key, data_version, object, io_manager, run_id, created_at, duration_s, reason, author"
+
+
+class Record:
+    """The state database of one project. ``open`` creates it; ``read`` never does."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path, warnings: list[str]) -> None:
+        """Take an open connection whose schema is current; use ``open`` or ``read``."""
+        self._db = connection
+        self.path = path
+        self.warnings = warnings
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open for reading and writing; create, migrate, or set a damaged file aside.
+
+        Raises RecordError when the schema is newer than this program, or the folder cannot be written.
+        """
+        warnings: list[str] = []
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                connection = _connect(path)
+                _migrate(connection, path)
+            except sqlite3.DatabaseError as error:
+                if not _is_damage(error):
+                    raise
+                aside = _set_aside(path)
+                warnings.append(
+                    f"the state database was damaged ({error}); it was set aside as {aside.name} and a new one begun: "
+                    "assets are built again as needed"
+                )
+                connection = _connect(path)
+                _migrate(connection, path)
+        except (sqlite3.Error, OSError) as error:
+            raise RecordError(_cannot("written", path, error)) from error
+        return cls(connection, path, warnings)
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Open for reading only; a file that is not there, or is damaged, reads as empty."""
+        warnings: list[str] = []
+        if path.exists():
+            try:
+                connection = _connect(path, read_only=True)
+                version = connection.execute("PRAGMA user_version").fetchone()[0]
+                if version > SCHEMA_VERSION:
+                    raise RecordError(_newer(path, version))
+                connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+                if version == SCHEMA_VERSION:
+                    return cls(connection, path, warnings)
+            except sqlite3.DatabaseError as error:
+                if not _is_damage(error):
+                    raise RecordError(_cannot("read", path, error)) from error
+                warnings.append(f"the state database is damaged ({error}): everything looks as if it was never built")
+        connection = sqlite3.connect(":memory:")
+        _migrate(connection, path)
+        return cls(connection, path, warnings)
+
+    def close(self) -> None:
+        """Close the database."""
+        self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make everything inside the ``with`` block one transaction; raises RecordError when it cannot be committed."""
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise RecordError(_cannot("written", self.path, error)) from error
+
+    # -- traces and pointers
+
+    def pointers(self) -> dict[tuple[str, str | None], Pointer]:
+        """Return every pointer, by asset and partition."""
+        rows = self._db.execute(f"SELECT {_POINTER} FROM pointers")  # noqa: S608  # a constant list of columns
+        return {(row[0], row[1] or None): _pointer(row) for row in rows}
+
+    def traces(self, asset: str, partition: str | None, build_key: str) -> list[Trace]:
+        """Return the traces of one build key, newest first."""
+        rows = self._db.execute(
+            f"SELECT {_TRACE} FROM traces WHERE asset = ? AND partition = ? AND build_key = ? ORDER BY id DESC",  # noqa: S608
+            (asset, partition or "", build_key),
+        )
+        return [_trace(row) for row in rows]
+
+    def all_traces(self) -> Iterator[Trace]:
+        """Return every trace, oldest first."""
+        return map(_trace, self._db.execute(f"SELECT {_TRACE} FROM traces ORDER BY id"))  # noqa: S608
+
+    def components(self, components_id: str) -> Components:
+        """Return the parts of a build key that was recorded; empty when unknown."""
+        row = self._db.execute("SELECT json FROM components WHERE id = ?", (components_id,)).fetchone()
+        return json.loads(row[0]) if row else {}
+
+    def text(self, version: str) -> str | None:
+        """Return the source text that was recorded for a code part."""
+        row = self._db.execute("SELECT text FROM texts WHERE version = ?", (version,)).fetchone()
+        return row[0] if row else None
+
+    def value(self, data_version: str) -> ValueInfo | None:
+        """Return what is known of a data version."""
+        row = self._db.execute(
+            "SELECT data_version, parts, rows, size_bytes FROM data_values WHERE data_version = ?", (data_version,)
+        ).fetchone()
+        return ValueInfo(row[0], json.loads(row[1]), row[2], row[3]) if row else None
+
+    def add_trace(self, trace: Trace, components_id: str) -> None:
+        """Add a trace; one that says the same again becomes the newest."""
+        self._db.execute(
+            "DELETE FROM traces WHERE asset = ? AND partition = ? AND build_key = ? AND data_version = ?",
+            (trace.asset, trace.partition or "", trace.build_key, trace.data_version),
+        )
+        self._db.execute(
+            f"INSERT INTO traces ({_TRACE}, components_id) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
+            (
+                trace.asset,
+                trace.partition or "",
+                trace.build_key,
+                trace.data_version,
+                trace.object,
+                trace.io_manager,
+                trace.run_id,
+                trace.created_at,
+                trace.duration_s,
+                trace.reason,
+                trace.author,
+                components_id,
+            ),
+        )
+
+    def add_components(self, components: Components) -> str:
+        """Keep the parts of a build key and return their id."""
+        components_id = digest("components", components)
+        self._db.execute(
+            "INSERT OR IGNORE INTO components VALUES (?, ?)",
+            (components_id, json.dumps(components, ensure_ascii=False, separators=(",", ":"))),
+        )
+        return components_id
+
+    def add_texts(self, texts: Mapping[str, str]) -> None:
+        """Keep source texts by the version of their code part; the latest text of a version wins."""
+        self._db.executemany("INSERT OR REPLACE INTO texts VALUES (?, ?)", texts.items())
+
+    def add_value(self, value: ValueInfo) -> None:
+        """Keep what is known of a data version."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO data_values VALUES (?, ?, ?, ?)",
+            (value.data_version, json.dumps(value.parts, ensure_ascii=False), value.rows, value.size_bytes),
+        )
+
+    def set_pointer(self, pointer: Pointer) -> None:
+        """Say what is materialized now; a location that is left behind becomes an orphan."""
+        before = self._db.execute(
+            "SELECT location, io_manager FROM pointers WHERE asset = ? AND partition = ?",
+            (pointer.asset, pointer.partition or ""),
+        ).fetchone()
+        if before is not None and before[0] and before[0] != pointer.location:
+            self._db.execute(
+                "INSERT OR REPLACE INTO orphans VALUES (?, ?, ?, ?, ?)",
+                (before[0], pointer.asset, pointer.partition or "", before[1], time.time()),
+            )
+        self._db.execute("DELETE FROM orphans WHERE location = ?", (pointer.location,))
+        self._db.execute(
+            f"INSERT OR REPLACE INTO pointers ({_POINTER}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
+            (
+                pointer.asset,
+                pointer.partition or "",
+                pointer.build_key,
+                pointer.data_version,
+                pointer.object,
+                pointer.io_manager,
+                pointer.location,
+                pointer.stamp,
+                pointer.components_id,
+                pointer.run_id,
+                pointer.materialized_at,
+                pointer.duration_s,
+                int(pointer.traced),
+            ),
+        )
+
+    def set_stamps(self, stamps: Mapping[tuple[str, str | None], str]) -> None:
+        """Write back the stamps of published values that were touched but not changed."""
+        self._db.executemany(
+            "UPDATE pointers SET stamp = ? WHERE asset = ? AND partition = ?",
+            [(stamp, asset, partition or "") for (asset, partition), stamp in stamps.items()],
+        )
+
+    def shared_stamps(self) -> dict[str, str]:
+        """Return the stamps of files that hold many values, by path."""
+        return dict(self._db.execute("SELECT path, stamp FROM shared_stamps"))
+
+    def set_shared_stamp(self, path: str, stamp: str) -> None:
+        """Write the stamp of a file that holds many values."""
+        self._db.execute("INSERT OR REPLACE INTO shared_stamps VALUES (?, ?)", (path, stamp))
+
+    def orphans(self) -> list[tuple[str, str, str | None, str]]:
+        """Return (location, asset, partition, IO manager) of values that no pointer leads to any more."""
+        rows = self._db.execute("SELECT location, asset, partition, io_manager FROM orphans ORDER BY location")
+        return [(location, asset, partition or None, manager) for location, asset, partition, manager in rows]
+
+    def forget_orphan(self, location: str) -> None:
+        """Forget an orphan that was removed."""
+        self._db.execute("DELETE FROM orphans WHERE location = ?", (location,))
+
+    def forget(self, asset: str) -> None:
+        """Forget the pointers and traces of an asset."""
+        self._db.execute("DELETE FROM pointers WHERE asset = ?", (asset,))
+        self._db.execute("DELETE FROM traces WHERE asset = ?", (asset,))
+
+    def delete_traces(self, objects: Iterable[str]) -> None:
+        """Forget the traces whose objects were collected."""
+        self._db.executemany("DELETE FROM traces WHERE object = ?", [(name,) for name in objects])
+
+    # -- runs and history
+
+    def begin_run(self, run_id: str, command: str) -> None:
+        """Record that a run has begun."""
+        with self.transaction():
+            self._db.execute("INSERT INTO runs VALUES (?, ?, 'running', ?, NULL, '{}')", (run_id, command, time.time()))
+
+    def finish_run(self, run_id: str, status: str, counts: Mapping[str, int]) -> None:
+        """Record how a run ended."""
+        with self.transaction():
+            self._db.execute(
+                "UPDATE runs SET status = ?, ended_at = ?, counts = ? WHERE run_id = ?",
+                (status, time.time(), json.dumps(dict(counts)), run_id),
+            )
+
+    def runs(self, limit: int | None = None) -> list[RunRow]:
+        """Return the runs, newest first."""
+        rows = self._db.execute(
+            "SELECT run_id, command, status, started_at, ended_at, counts FROM runs ORDER BY started_at DESC, run_id DESC LIMIT ?",
+            (-1 if limit is None else limit,),
+        )
+        return [RunRow(*row[:5], json.loads(row[5])) for row in rows]
+
+    def add_materialization(self, row: Materialization) -> None:
+        """Record one outcome in an asset's history."""
+        self._db.execute(
+            "INSERT INTO materializations (run_id, asset, partition, outcome, at, seconds, data_version, rows, size_bytes, "
+            "causes, error, metadata, attempts) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            (
+                row.run_id,
+                row.asset,
+                row.partition or "",
+                row.outcome,
+                row.at,
+                row.seconds,
+                row.data_version,
+                row.rows,
+                row.size_bytes,
+                json.dumps(row.causes, ensure_ascii=False),
+                row.error,
+                json.dumps(row.metadata, ensure_ascii=False),
+                row.attempts,
+            ),
+        )
+
+    def materializations(
+        self, *, asset: str | None = None, run_id: str | None = None, limit: int | None = None
+    ) -> list[Materialization]:
+        """Return history, newest first, of an asset or a run."""
+        where = [(f"{name} = ?", value) for name, value in (("asset", asset), ("run_id", run_id)) if value is not None]
+        condition = " AND ".join(text for text, _ in where) or "1"
+        rows = self._db.execute(
+            "SELECT run_id, asset, partition, outcome, at, seconds, data_version, rows, size_bytes, causes, error, metadata, "
+            f"attempts FROM materializations WHERE {condition} ORDER BY id DESC LIMIT ?",
+            (*(value for _, value in where), -1 if limit is None else limit),
+        )
+        return [
+            Materialization(
+                *row[:2], row[2] or None, *row[3:9], json.loads(row[9]), row[10], json.loads(row[11]), row[12]
+            )
+            for row in rows
+        ]
+
+    def accepted(self, asset: str, partition: str | None) -> Trace | None:
+        """Return the newest trace of an asset that was adopted by ``accept``."""
+        row = self._db.execute(
+            f"SELECT {_TRACE} FROM traces WHERE asset = ? AND partition = ? AND reason IS NOT NULL ORDER BY id DESC",  # noqa: S608
+            (asset, partition or ""),
+        ).fetchone()
+        return _trace(row) if row else None
+
+
+def _connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+    target = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
+    connection = sqlite3.connect(target, uri=True, isolation_level=None, timeout=_BUSY_TIMEOUT_MS / 1000)
+    if not read_only:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+    return connection
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > SCHEMA_VERSION:
+        connection.close()
+        raise RecordError(_newer(path, version))
+    for number in range(version, SCHEMA_VERSION):
+        connection.executescript(f"BEGIN; {MIGRATIONS[number]} PRAGMA user_version = {number + 1}; COMMIT;")
+
+
+def _is_damage(error: sqlite3.DatabaseError) -> bool:
+    # Other codes (busy, read-only, no space, cannot open) say nothing about the content of the file.
+    return getattr(error, "sqlite_errorname", "") in {"SQLITE_CORRUPT", "SQLITE_NOTADB"} or (
+        getattr(error, "sqlite_errorname", "") == "SQLITE_ERROR" and "no such table" in str(error)
+    )
+
+
+def _set_aside(path: Path) -> Path:
+    aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%dT%H%M%S')}")
+    path.replace(aside)
+    for suffix in ("-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    return aside
+
+
+def _newer(path: Path, version: int) -> Problem:
+    return Problem(
+        f"the state database has version {version}, and this assetbuild knows {SCHEMA_VERSION}",
+        (("file", str(path)),),
+        "Upgrade assetbuild; or, to begin anew, move the .assetbuild folder away.",
+    )
+
+
+def _cannot(verb: str, path: Path, error: Exception) -> Problem:
+    return Problem(
+        f"the state database cannot be {verb}: {error}",
+        (("file", str(path)),),
+        "Check the folder's permissions and the free space of the disk.",
+    )
+
+
+def _pointer(row: tuple[Any, ...]) -> Pointer:
+    return Pointer(row[0], row[1] or None, *row[2:12], bool(row[12]))
+
+
+def _trace(row: tuple[Any, ...]) -> Trace:
+    return Trace(row[0], row[1] or None, *row[2:])
