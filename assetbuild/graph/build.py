@@ -10,7 +10,7 @@ import heapq
 import inspect
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from assetbuild.graph.model import Asset, AssetInput, Graph, Source
 
 __all__ = ["build_graph", "relative_place"]
 
+_NAMED = 8
 _VARIADIC = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
 
 
@@ -31,13 +32,14 @@ def build_graph(
     root: Path,
     io_managers: Iterable[str] | None = None,
     pools: Mapping[str, int] | None = None,
+    location_of: Callable[[str, str], str] | None = None,
 ) -> Graph:
     """Validate the definitions and return their graph.
 
     Raises DefinitionError with every problem found. ``io_managers`` are the registered names and
-    ``pools`` the declared ones; None leaves them unchecked.
+    ``pools`` the declared ones; None leaves them unchecked. ``location_of`` tells where a named IO manager keeps a key.
     """
-    return _GraphBuilder(root, definitions, io_managers, pools).graph()
+    return _GraphBuilder(root, definitions, io_managers, pools, location_of).graph()
 
 
 def relative_place(origin: Origin, root: Path) -> tuple[str, int]:
@@ -54,11 +56,13 @@ class _GraphBuilder:
         definitions: Sequence[AssetDefinition | SourceDefinition],
         io_managers: Iterable[str] | None,
         pools: Mapping[str, int] | None,
+        location_of: Callable[[str, str], str] | None,
     ) -> None:
         self.root = root
         self.definitions = definitions
         self.io_managers = None if io_managers is None else frozenset(io_managers)
         self.pools = pools
+        self.location_of = location_of
         self.problems: list[Problem] = []
         self.places: dict[str, list[Origin]] = defaultdict(list)
         for definition in definitions:
@@ -138,22 +142,33 @@ class _GraphBuilder:
                 )
 
     def _check_locations(self) -> None:
-        by_path: dict[str, dict[str, Origin]] = defaultdict(dict)
+        by_place: dict[str, dict[str, Origin]] = defaultdict(dict)
         for definition in self.definitions:
-            if isinstance(definition, AssetDefinition):
-                for key in _keys(definition):
-                    # Folded: on the disks of macOS and Windows, 'Sales' and 'sales' are one file.
-                    path = "/".join(path_part(part) for part in key.split("/")).casefold()
-                    by_path[path].setdefault(key, definition.origin)
-        for keys in by_path.values():
-            if len(keys) > 1:
-                first, *others = sorted(keys)
+            for out in definition.outs if isinstance(definition, AssetDefinition) else ():
+                key = out.key or ""
+                path = "/".join(path_part(part) for part in key.split("/"))
+                # Folded: on the disks of macOS and Windows, 'Sales' and 'sales' are one file.
+                by_place[path.casefold()].setdefault(key, definition.origin)
+                if self.location_of is not None and out.io_manager is not None and self._is_registered(out.io_manager):
+                    named = f"{out.io_manager}: {self.location_of(key, out.io_manager)}"
+                    by_place[named.casefold()].setdefault(key, definition.origin)
+        reported: set[tuple[str, ...]] = set()
+        for place, keys in sorted(by_place.items()):
+            first, *others = sorted(keys)
+            if others and (first, *others) not in reported:
+                reported.add((first, *others))
+                is_case = len({key.casefold() for key in keys}) == 1
+                rename = "Keys that differ only by case share a file on many disks: " if is_case else ""
                 self.problem(
                     f"assets {first!r} and {others[0]!r} are stored at one place",
                     keys[others[0]],
+                    ("place", place),
                     ("also at", self.shown_place(keys[first])),
-                    advice="Keys that differ only by case share a file on many disks: rename one of them.",
+                    advice=f"{rename}rename one of them." if rename else "Rename one of them.",
                 )
+
+    def _is_registered(self, io_manager: str) -> bool:
+        return self.io_managers is None or io_manager in self.io_managers
 
     def _assets(self, definition: AssetDefinition) -> list[Asset]:
         bound = self._bind(definition)
@@ -244,7 +259,8 @@ class _GraphBuilder:
     def _unknown(self, definition: AssetDefinition, key: str, where: str) -> None:
         near = closest(key, self.places)
         known = sorted(self.places)
-        declared = ", ".join(known[:8]) + (f" and {len(known) - 8} more" if len(known) > 8 else "")
+        more = len(known) - _NAMED
+        declared = ", ".join(known[:_NAMED]) + (f" and {more} more" if more > 0 else "")
         advice = (
             f"Rename it to {near!r}, or declare {key!r}."
             if near

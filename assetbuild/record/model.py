@@ -57,7 +57,7 @@ class Pointer:
 
 @dataclass(frozen=True, slots=True)
 class ValueInfo:
-    """What is known of a data version: the versions of its parts (columns of a table, files of a source) and its size."""
+    """What is known of a data version: its size, and the versions of its columns, or files for a source."""
 
     data_version: str
     parts: dict[str, str] = field(default_factory=dict)

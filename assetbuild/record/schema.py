@@ -1,8 +1,9 @@
 """The state database: its tables, version by version.
 
 ``.assetbuild/state.db`` is SQLite in WAL mode with ``synchronous=NORMAL``: a commit survives the death of the
-process at any moment; after a power cut the last commits may be gone, and their assets are built again. Its version is in ``PRAGMA user_version``. ``partition`` is '' where there is none, because
-NULLs never collide in a primary key. A materialization costs about 1 KB.
+process at any moment; after a power cut the last commits may be gone, and their assets are built again. Its version
+is in ``PRAGMA user_version``. ``partition`` is '' where there is none, because NULLs never collide in a primary key.
+A materialization costs about 1 KB.
 """
 
 from __future__ import annotations
@@ -53,7 +54,11 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     ) WITHOUT ROWID;
     CREATE TABLE shared_stamps (path TEXT PRIMARY KEY, stamp TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE orphans (
-        location TEXT PRIMARY KEY, asset TEXT NOT NULL, partition TEXT NOT NULL, io_manager TEXT NOT NULL, since REAL NOT NULL
+        location TEXT PRIMARY KEY,
+        asset TEXT NOT NULL,
+        partition TEXT NOT NULL,
+        io_manager TEXT NOT NULL,
+        since REAL NOT NULL
     ) WITHOUT ROWID;
     CREATE TABLE runs (
         run_id TEXT PRIMARY KEY,

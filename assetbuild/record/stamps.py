@@ -39,7 +39,7 @@ class StampCache:
         return known[1] if known is not None and known[0] == stamp else None
 
     def keep(self, path: str, stamp: str, version: str, *, moved_ns: int) -> None:
-        """Remember a version; ``moved_ns`` is the later of mtime and ctime, and a file that moved just now is left out."""
+        """Remember a version, unless the file moved just now; ``moved_ns`` is the later of mtime and ctime."""
         if time.time_ns() - moved_ns > _RACY_NS:
             self._load()[path] = (stamp, version)
             self._new[path] = (stamp, version)

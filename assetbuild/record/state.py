@@ -26,6 +26,9 @@ _POINTER = (
     "asset, partition, build_key, data_version, object, io_manager, location, stamp, components_id, run_id, "
     "materialized_at, duration_s, traced"
 )
+_MATERIALIZATION = (
+    "run_id, asset, partition, outcome, at, seconds, data_version, rows, size_bytes, causes, error, metadata, attempts"
+)
 _TRACE = "asset, partition, build_key, data_version, object, io_manager, run_id, created_at, duration_s, reason, author"
 
 
@@ -70,8 +73,7 @@ class Record:
         warnings: list[str] = []
         if path.exists():
             try:
-                connection = _connect(path, read_only=True)
-                version = connection.execute("PRAGMA user_version").fetchone()[0]
+                connection, version = _connect_to_read(path)
                 if version > SCHEMA_VERSION:
                     raise RecordError(_newer(path, version))
                 connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -267,16 +269,16 @@ class Record:
     def runs(self, limit: int | None = None) -> list[RunRow]:
         """Return the runs, newest first."""
         rows = self._db.execute(
-            "SELECT run_id, command, status, started_at, ended_at, counts FROM runs ORDER BY started_at DESC, run_id DESC LIMIT ?",
+            "SELECT run_id, command, status, started_at, ended_at, counts FROM runs "
+            "ORDER BY started_at DESC, run_id DESC LIMIT ?",
             (-1 if limit is None else limit,),
         )
-        return [RunRow(*row[:5], json.loads(row[5])) for row in rows]
+        return [_run(row) for row in rows]
 
     def add_materialization(self, row: Materialization) -> None:
         """Record one outcome in an asset's history."""
         self._db.execute(
-            "INSERT INTO materializations (run_id, asset, partition, outcome, at, seconds, data_version, rows, size_bytes, "
-            "causes, error, metadata, attempts) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            f"INSERT INTO materializations ({_MATERIALIZATION}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
             (
                 row.run_id,
                 row.asset,
@@ -301,16 +303,10 @@ class Record:
         where = [(f"{name} = ?", value) for name, value in (("asset", asset), ("run_id", run_id)) if value is not None]
         condition = " AND ".join(text for text, _ in where) or "1"
         rows = self._db.execute(
-            "SELECT run_id, asset, partition, outcome, at, seconds, data_version, rows, size_bytes, causes, error, metadata, "
-            f"attempts FROM materializations WHERE {condition} ORDER BY id DESC LIMIT ?",
+            f"SELECT {_MATERIALIZATION} FROM materializations WHERE {condition} ORDER BY id DESC LIMIT ?",  # noqa: S608
             (*(value for _, value in where), -1 if limit is None else limit),
         )
-        return [
-            Materialization(
-                *row[:2], row[2] or None, *row[3:9], json.loads(row[9]), row[10], json.loads(row[11]), row[12]
-            )
-            for row in rows
-        ]
+        return [_materialization(row) for row in rows]
 
     def accepted(self, asset: str, partition: str | None) -> Trace | None:
         """Return the newest trace of an asset that was adopted by ``accept``."""
@@ -328,6 +324,18 @@ def _connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
     return connection
+
+
+def _connect_to_read(path: Path) -> tuple[sqlite3.Connection, int]:
+    """Return a read-only connection and the schema version."""
+    try:
+        connection = _connect(path, read_only=True)
+        return connection, connection.execute("PRAGMA user_version").fetchone()[0]
+    except sqlite3.OperationalError:
+        # A reader of a WAL database makes a -shm file beside it, and in a folder that cannot be written it cannot.
+        # Then nobody can write the database either, and it may be read as it is.
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?immutable=1", uri=True, isolation_level=None)
+        return connection, connection.execute("PRAGMA user_version").fetchone()[0]
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
@@ -371,8 +379,20 @@ def _cannot(verb: str, path: Path, error: Exception) -> Problem:
 
 
 def _pointer(row: tuple[Any, ...]) -> Pointer:
-    return Pointer(row[0], row[1] or None, *row[2:12], bool(row[12]))
+    asset, partition, *middle, traced = row
+    return Pointer(asset, partition or None, *middle, bool(traced))  # type: ignore[call-arg]  # as _POINTER lists them
 
 
 def _trace(row: tuple[Any, ...]) -> Trace:
     return Trace(row[0], row[1] or None, *row[2:])
+
+
+def _run(row: tuple[Any, ...]) -> RunRow:
+    run_id, command, status, started_at, ended_at, counts = row
+    return RunRow(run_id, command, status, started_at, ended_at, json.loads(counts))
+
+
+def _materialization(row: tuple[Any, ...]) -> Materialization:
+    run_id, asset, partition, *middle, causes, error, metadata, attempts = row
+    said = (json.loads(causes), error, json.loads(metadata), attempts)
+    return Materialization(run_id, asset, partition or None, *middle, *said)  # type: ignore[call-arg]  # as listed above

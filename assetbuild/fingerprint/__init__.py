@@ -1,0 +1,1 @@
+"""Fingerprint: code version, config version, data version and build key, each with its parts."""

@@ -1,0 +1,156 @@
+"""``CodeFingerprinter``: from a function to its ``CodeVersion``.
+
+In: the user's function as loaded. Out: one hash, its named parts, the packages
+and environment variables it reaches. The walk finds the nodes, the components
+hash them; here they are put together.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+from assetbuild.errors import DefinitionError
+from assetbuild.fingerprint.code.components import Node, reachable, set_versions
+from assetbuild.fingerprint.code.model import CodePart, CodeVersion, Widened
+from assetbuild.fingerprint.code.modules import Modules
+from assetbuild.fingerprint.code.normalise import Keep
+from assetbuild.fingerprint.code.packages import Packages
+from assetbuild.fingerprint.code.source import FirstParty, SourceFile
+from assetbuild.fingerprint.code.walk import Walk
+from assetbuild.fingerprint.encoding import Encodable, digest
+
+__all__ = ["CODE_SCHEME", "CodeFingerprinter"]
+
+CODE_SCHEME: Final = "code-1"
+"""Names the rules of this package; a later scheme never equals this one by chance."""
+
+_DEPTH: Final = 100_000
+_SHOWN: Final = frozenset({"function", "class", "value", "statement", "module", "import"})
+
+
+class CodeFingerprinter:
+    """Computes code versions of one loaded project; what assets share is hashed once.
+
+    Make one right after loading and before anything runs: versions are of the
+    modules as they are then.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        files: Mapping[str, SourceFile],
+        *,
+        package_policy: str = "exact",
+        import_module: Callable[[str], ModuleType] | None = None,
+        first_party: FirstParty | None = None,
+    ) -> None:
+        """Take the project folder, the files that were loaded (the importer's live mapping), and the package policy."""
+        self._modules = Modules(first_party or FirstParty(root), files, import_module)
+        self._packages = Packages(package_policy)
+        self._walks: dict[Keep, Walk] = {}
+
+    def code_version(self, function: Callable[..., Any]) -> CodeVersion:
+        """Return the code version of an asset's function.
+
+        Raises DefinitionError, naming the variable and the way out, when something that it
+        reaches can neither be compared by value nor by the statements that make it.
+        """
+        with _deep_recursion():
+            return self._version(function, lambda walk: walk.asset_node(function))
+
+    def class_version(self, cls: type) -> CodeVersion:
+        """Return the code version of a class, such as a user's IO manager."""
+        with _deep_recursion():
+            return self._version(cls, lambda walk: walk.class_root(cls))
+
+    def _version(self, subject: object, root_of: Callable[[Walk], Node]) -> CodeVersion:
+        keep = Keep()
+        while True:
+            walk = self._walks.get(keep)
+            if walk is None:
+                walk = self._walks[keep] = Walk(self._modules, self._packages, keep)
+            root = root_of(walk)
+            nodes = reachable(root)
+            effects = walk.effect_nodes({node.module for node in nodes if node.kind == "external"})
+            nodes = reachable(root, *effects)
+            wanted = keep
+            for node in nodes:
+                wanted = wanted | node.reads
+            if wanted == keep:
+                return self._put_together([root, *effects], nodes, self._modules.home_of(subject))
+            keep = wanted
+
+    def _put_together(self, roots: list[Node], nodes: list[Node], home: str) -> CodeVersion:
+        problems = [problem for node in nodes for problem in node.problems]
+        if problems:
+            raise DefinitionError(*dict.fromkeys(problems))
+        for root in roots:
+            set_versions(root)
+        packages: dict[str, str] = {}
+        env: set[str] = set()
+        widened: dict[Widened, None] = {}
+        for node in nodes:
+            packages.update(node.packages)
+            env |= node.env
+            widened.update(dict.fromkeys(node.widened))
+        packages = dict(sorted(packages.items()))
+        keyed: Encodable = [] if self._packages.policy == "off" else [[name, version] for name, version in packages.items()]
+        version = digest(CODE_SCHEME, [roots[0].version, sorted({root.version for root in roots[1:]}), keyed])
+        return CodeVersion(version, _parts(nodes, home), packages, frozenset(env), tuple(widened))
+
+
+def _parts(nodes: list[Node], home: str) -> dict[str, CodePart]:
+    """Return the parts that people see, each under a name of its own."""
+    shown = [node for node in nodes if node.kind in _SHOWN]
+    home = home or next((node.module for node in shown if node.kind == "function"), "")
+    parts: dict[str, CodePart] = {}
+    for node in shown:
+        subject = next(name for name in _subjects(node, home) if name not in parts)
+        parts[subject] = CodePart(subject, node.kind, _part_version(node), node.file, node.line, node.text)
+    return parts
+
+
+def _subjects(node: Node, home: str) -> Iterator[str]:
+    """Yield the names for a node, the shortest first."""
+    if node.module == home or node.kind == "module":
+        yield node.name
+    yield f"{node.module.rpartition('.')[2]}.{node.name}"
+    yield f"{node.module}.{node.name}"
+    number = 2
+    while True:
+        yield f"{node.name} ({number})"
+        number += 1
+
+
+def _part_version(node: Node) -> str:
+    """Return a hash that moves when the unit itself does, or when its names come to mean other units."""
+    names: set[tuple[str, str]] = set()
+    waiting = [(label, target) for label, target in node.edges]
+    seen: set[int] = set()
+    while waiting:
+        label, target = waiting.pop()
+        if target.kind in {"link", "external"}:
+            names.add((label, target.own))
+            if id(target) not in seen:
+                seen.add(id(target))
+                if target.own != "module":
+                    waiting.extend((f"{label} {inner}", node) for inner, node in target.edges)
+        else:
+            names.add((label, target.full_name))
+    return digest("code-part", [node.kind, node.own, sorted(names)])
+
+
+@contextmanager
+def _deep_recursion() -> Iterator[None]:
+    """Allow deep trees: a chain of 500 'elif' nests 500 deep, and Python frames cost no stack of C."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(limit, _DEPTH))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(limit)

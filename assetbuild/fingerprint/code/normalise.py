@@ -1,0 +1,423 @@
+"""A syntax tree as canonical bytes: everything that can matter, nothing that cannot.
+
+In: a node of ``ast``. Out: bytes that are equal exactly when the code means
+the same up to comments, layout, quotes, parentheses, docstrings, unread
+annotations and constant arithmetic, on every supported Python. The form:
+
+    node      = "(" class name { " " field "=" value } ")"      fields sorted by name; None and [] are left out,
+    list      = "[" { value } "]"                               so a field that a later Python adds changes nothing
+    string    = "s" length ":" UTF-8                            length-prefixed: nothing needs to be quoted
+    constant  = tag + payload                                   1, True, 1.0 and "1" all differ
+
+Positions, contexts (Load, Store), type comments and the ``u`` of a string are never written.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+import operator
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+__all__ = ["INERT_DECORATORS", "Keep", "Normaliser", "decorator_name", "is_annotated_class", "parsed_annotation"]
+
+INERT_DECORATORS: Final = frozenset(
+    """abstractmethod asset asynccontextmanager cache cached_property classmethod contextmanager deleter final getter
+    lru_cache multi_asset override overload property setter source staticmethod total_ordering wraps""".split()
+)
+"""Decorators that are known not to read annotations."""
+
+_SKIPPED_FIELDS: Final = frozenset({"ctx", "kind", "type_comment", "type_ignores", "type_params", "simple"})
+_UNFOLDED: Final = object()
+_LARGEST_FOLDED: Final = 4096
+
+_BINARY: Final[dict[type[ast.operator], Callable[[Any, Any], Any]]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.Pow: operator.pow,
+    ast.LShift: operator.lshift,
+    ast.RShift: operator.rshift,
+    ast.BitOr: operator.or_,
+    ast.BitAnd: operator.and_,
+    ast.BitXor: operator.xor,
+}
+_UNARY: Final[dict[type[ast.unaryop], Callable[[Any], Any]]] = {
+    ast.USub: operator.neg,
+    ast.UAdd: operator.pos,
+    ast.Invert: operator.invert,
+    ast.Not: operator.not_,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """What is normally dropped and must be kept, because something in the closure reads it at run time."""
+
+    docstrings: bool = False
+    annotations: bool = False
+    names: bool = False
+
+    def __or__(self, other: Keep) -> Keep:
+        """Keep what either keeps."""
+        return Keep(
+            self.docstrings or other.docstrings, self.annotations or other.annotations, self.names or other.names
+        )
+
+
+class Normaliser:
+    """Writes trees as canonical bytes; ``is_internal`` says whether an import statement names first-party code."""
+
+    def __init__(self, keep: Keep, is_internal: Callable[[str, int], bool]) -> None:
+        """Take what must be kept, and how imports are told apart."""
+        self._keep = keep
+        self._is_internal = is_internal
+        self._out: list[bytes] = []
+        self._special: dict[type[ast.AST], Callable[[Any], None]] = {
+            ast.Constant: lambda node: self._out.append(_constant(node.value)),
+            ast.JoinedStr: self._joined_string,
+            ast.BinOp: self._folded,
+            ast.UnaryOp: self._folded,
+            ast.Return: self._return,
+            ast.AnnAssign: self._annotated_assignment,
+            ast.FunctionDef: self._function,
+            ast.AsyncFunctionDef: self._function,
+            ast.ClassDef: self._class,
+            ast.arg: self._argument,
+            ast.Import: self._import,
+            ast.ImportFrom: self._import_from,
+            ast.Set: self._set,
+        }
+
+    def function(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, *, annotations: bool) -> bytes:
+        """Return a function as a unit: its name, decorators and default values are told elsewhere."""
+        kept, self._keep = self._keep, self._keep | Keep(annotations=annotations)
+        out = self._out = []
+        out.append(b"(" + type(node).__name__.encode())
+        if self._keep.names and not isinstance(node, ast.Lambda):
+            self._field("name", node.name)
+        self._arguments(node.args, defaults=False)
+        if isinstance(node, ast.Lambda):
+            self._field("body", node.body)
+        else:
+            if self._keep.annotations:
+                self._annotation("returns", node.returns)
+            self._body("body", node.body, documented=True)
+        out.append(b")")
+        self._keep = kept
+        return b"".join(out)
+
+    def statements(self, nodes: Sequence[ast.stmt]) -> bytes:
+        """Return statements as a unit."""
+        self._out = []
+        self._body("body", nodes)
+        return b"".join(self._out)
+
+    def expression(self, node: ast.AST | None) -> bytes:
+        """Return one expression or statement."""
+        self._out = []
+        self._value(node)
+        return b"".join(self._out)
+
+    def annotation(self, node: ast.expr) -> bytes:
+        """Return an annotation; a quoted one equals the same one without quotes."""
+        return self.expression(parsed_annotation(node))
+
+    # -- writing ---------------------------------------------------------------------------------------------
+
+    def _value(self, value: Any) -> None:
+        if isinstance(value, ast.AST):
+            special = self._special.get(type(value))
+            if special is not None:
+                special(value)
+            else:
+                self._node(value)
+        elif isinstance(value, list):
+            self._out.append(b"[")
+            for item in value:
+                self._value(item)
+            self._out.append(b"]")
+        else:
+            self._out.append(_constant(value))
+
+    def _node(self, node: ast.AST) -> None:
+        kind = type(node)
+        self._out.append(b"(" + kind.__name__.encode())
+        for name in _fields(kind):
+            value = getattr(node, name, None)
+            if name in _BODIES and isinstance(value, list):
+                self._body(name, value)
+            else:
+                self._field(name, value)
+        self._out.append(b")")
+
+    def _field(self, name: str, value: Any) -> None:
+        if value is None or value == []:
+            return
+        self._out.append(b" " + name.encode() + b"=")
+        self._value(value)
+
+    def _body(self, name: str, statements: Iterable[ast.stmt], *, documented: bool = False) -> None:
+        kept = [node for node in statements if not _is_void(node)]
+        doc = ast.get_docstring(_Documented(list(statements)), clean=False) if documented else None  # type: ignore[arg-type]
+        if doc is not None and self._keep.docstrings:
+            self._field("doc", doc)
+        self._field(name, kept)
+
+    def _arguments(self, node: ast.arguments, *, defaults: bool) -> None:
+        self._out.append(b" args=(arguments")
+        for name in ("args", "kwarg", "kwonlyargs", "posonlyargs", "vararg"):
+            self._field(name, getattr(node, name))
+        if defaults:
+            self._field("defaults", node.defaults)
+            self._field("kw_defaults", node.kw_defaults)
+        self._out.append(b")")
+
+    def _argument(self, node: ast.arg) -> None:
+        self._out.append(b"(arg")
+        self._field("arg", node.arg)
+        if self._keep.annotations:
+            self._annotation("annotation", node.annotation)
+        self._out.append(b")")
+
+    def _annotation(self, name: str, node: ast.expr | None) -> None:
+        if node is not None:
+            self._field(name, parsed_annotation(node))
+
+    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        kept = self._keep
+        if any(decorator_name(decorator) not in INERT_DECORATORS for decorator in node.decorator_list):
+            self._keep = kept | Keep(annotations=True)
+        self._out.append(b"(" + type(node).__name__.encode())
+        self._field("name", node.name)
+        self._arguments(node.args, defaults=True)
+        if self._keep.annotations:
+            self._annotation("returns", node.returns)
+        self._body("body", node.body, documented=True)
+        self._field("decorator_list", node.decorator_list)
+        self._out.append(b")")
+        self._keep = kept
+
+    def _class(self, node: ast.ClassDef) -> None:
+        self._out.append(b"(ClassDef")
+        self._field("name", node.name)
+        self._field("bases", plain_bases(node))
+        self._field("keywords", node.keywords)
+        self._field("decorator_list", node.decorator_list)
+        if self._keep.annotations or is_annotated_class(node):
+            fields = [part for part in node.body if isinstance(part, ast.AnnAssign)]
+            self._out.append(b" fields=[")
+            for part in fields:
+                self._value(part.target)
+                self._value(parsed_annotation(part.annotation))
+            self._out.append(b"]")
+        self._body("body", node.body, documented=True)
+        self._out.append(b")")
+
+    def _annotated_assignment(self, node: ast.AnnAssign) -> None:
+        # The annotation of a variable is never read; in a class it is written with the fields.
+        self._out.append(b"(Assign targets=[")
+        self._value(node.target)
+        self._out.append(b"]")
+        self._field("value", node.value)
+        self._out.append(b")")
+
+    def _return(self, node: ast.Return) -> None:
+        nothing = isinstance(node.value, ast.Constant) and node.value.value is None
+        self._out.append(b"(Return")
+        self._field("value", None if nothing else node.value)
+        self._out.append(b")")
+
+    def _folded(self, node: ast.BinOp | ast.UnaryOp) -> None:
+        value = _fold(node)
+        if value is _UNFOLDED:
+            self._node(node)
+        else:
+            self._out.append(_constant(value))
+
+    def _set(self, node: ast.Set) -> None:
+        if all(isinstance(item, ast.Constant) for item in node.elts):
+            written = sorted({_constant(item.value) for item in node.elts if isinstance(item, ast.Constant)})
+            self._out.append(b"(Set elts=[" + b"".join(written) + b"])")
+        else:
+            self._node(node)
+
+    def _joined_string(self, node: ast.JoinedStr) -> None:
+        # 3.12 rewrote the parser of f-strings: adjacent constants may or may not be joined, empty ones be there or not.
+        parts: list[str | ast.expr] = []
+        for value in node.values:
+            if isinstance(value, ast.JoinedStr):
+                value = ast.Constant(_plain_text(value)) if _plain_text(value) is not None else value
+            if isinstance(value, ast.Constant):
+                if parts and isinstance(parts[-1], str):
+                    parts[-1] += str(value.value)
+                else:
+                    parts.append(str(value.value))
+            else:
+                parts.append(value)
+        parts = [part for part in parts if part != ""]
+        if all(isinstance(part, str) for part in parts):
+            self._out.append(_constant("".join(str(part) for part in parts)))
+            return
+        self._out.append(b"(JoinedStr values=")
+        self._value(parts)
+        self._out.append(b")")
+
+    def _import(self, node: ast.Import) -> None:
+        for alias in node.names:
+            if self._is_internal(alias.name, 0):
+                # Where a first-party module lies does not matter; what its names mean is told by their own versions.
+                self._out.append(b"(Import bound=" + _constant(alias.asname or alias.name.partition(".")[0]) + b")")
+            else:
+                self._out.append(b"(Import name=" + _constant(alias.name) + b" as=" + _constant(alias.asname) + b")")
+
+    def _import_from(self, node: ast.ImportFrom) -> None:
+        internal = self._is_internal(node.module or "", node.level)
+        for alias in node.names:
+            bound = _constant(alias.asname or alias.name)
+            if internal:
+                self._out.append(b"(Import bound=" + bound + b")")
+            else:
+                self._out.append(
+                    b"(ImportFrom as=" + bound + b" module=" + _constant(node.module) + b" name=" + _constant(alias.name) + b")"
+                )
+
+
+def plain_bases(node: ast.ClassDef) -> list[ast.expr]:
+    """Return the bases of a class without ``object``, which says nothing."""
+    return [base for base in node.bases if not (isinstance(base, ast.Name) and base.id == "object")]
+
+
+def is_annotated_class(node: ast.ClassDef) -> bool:
+    """Say whether a class's annotations may be read: by a decorator, a base or a metaclass."""
+    return bool(node.decorator_list or plain_bases(node) or node.keywords)
+
+
+def parsed_annotation(node: ast.expr) -> ast.expr:
+    """Return an annotation with its quoted parts parsed: ``list["Item"]`` is ``list[Item]``."""
+    if isinstance(node, (ast.Name, ast.Attribute)):
+        return node
+    return _Unquoted().visit(copy.deepcopy(node))  # type: ignore[no-any-return]
+
+
+class _Unquoted(ast.NodeTransformer):
+    """Parses the strings of an annotation, except those that are data."""
+
+    def visit_Constant(self, node: ast.Constant) -> ast.expr:
+        if isinstance(node.value, str):
+            try:
+                return ast.parse(node.value.strip(), mode="eval").body
+            except SyntaxError:
+                return node
+        return node
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
+        name = decorator_name(node.value)
+        if name == "Literal":
+            return node
+        if name == "Annotated" and isinstance(node.slice, ast.Tuple) and node.slice.elts:
+            node.slice.elts[0] = self.visit(node.slice.elts[0])
+            return node
+        return self.generic_visit(node)  # type: ignore[return-value]
+
+
+def decorator_name(node: ast.expr) -> str:
+    """Return the last name of a decorator: ``wraps`` of ``@functools.wraps(f)``."""
+    if isinstance(node, ast.Call):
+        node = node.func
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+_BODIES: Final = frozenset({"body", "orelse", "finalbody"})
+_known_fields: dict[type[ast.AST], tuple[str, ...]] = {}
+
+
+def _fields(kind: type[ast.AST]) -> tuple[str, ...]:
+    fields = _known_fields.get(kind)
+    if fields is None:
+        fields = _known_fields[kind] = tuple(sorted(name for name in kind._fields if name not in _SKIPPED_FIELDS))
+    return fields
+
+
+class _Documented(ast.FunctionDef):
+    """Just enough of a function for ``ast.get_docstring``."""
+
+    def __init__(self, body: list[ast.stmt]) -> None:
+        self.body = body
+
+
+def _is_void(node: ast.stmt) -> bool:
+    """Say whether a statement does nothing: ``pass``, a lone constant, an annotation without a value."""
+    if isinstance(node, ast.Expr):
+        return isinstance(node.value, ast.Constant)
+    return isinstance(node, ast.Pass) or (isinstance(node, ast.AnnAssign) and node.value is None)
+
+
+def _plain_text(node: ast.JoinedStr) -> str | None:
+    if all(isinstance(value, ast.Constant) for value in node.values):
+        return "".join(str(value.value) for value in node.values if isinstance(value, ast.Constant))
+    return None
+
+
+def _constant(value: Any) -> bytes:
+    kind = type(value)
+    if kind is str:
+        text = value.encode("utf-8", "surrogatepass")
+        return b"s%d:" % len(text) + text
+    if kind is bytes:
+        return b"y%d:" % len(value) + value
+    if value is None:
+        return b"N;"
+    if value is ...:
+        return b"E;"
+    if kind is bool:
+        return b"B1;" if value else b"B0;"
+    if kind is int:
+        return b"i%x;" % value
+    if kind is float:
+        return b"f" + value.hex().encode() + b";"
+    if kind is complex:
+        return b"c" + value.real.hex().encode() + b"," + value.imag.hex().encode() + b";"
+    message = f"a constant of type {kind.__name__} cannot be in a syntax tree"
+    raise TypeError(message)
+
+
+def _fold(node: ast.AST) -> Any:
+    """Return the value of constant arithmetic, as the compiler would compute it, or ``_UNFOLDED``."""
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, (int, float, complex, str, bytes)) else _UNFOLDED
+    try:
+        if isinstance(node, ast.UnaryOp):
+            operand = _fold(node.operand)
+            return _UNFOLDED if operand is _UNFOLDED else _UNARY[type(node.op)](operand)
+        if isinstance(node, ast.BinOp) and type(node.op) in _BINARY:
+            right = _fold(node.right)  # first, because long chains nest on the left: 'a + b + c' gives up at 'c'
+            if right is _UNFOLDED:
+                return _UNFOLDED
+            left = _fold(node.left)
+            if left is _UNFOLDED or not _is_small(node.op, left, right):
+                return _UNFOLDED
+            return _BINARY[type(node.op)](left, right)
+    except (ArithmeticError, TypeError, ValueError):
+        pass
+    return _UNFOLDED
+
+
+def _is_small(op: ast.operator, left: Any, right: Any) -> bool:
+    if isinstance(left, (str, bytes)) or isinstance(right, (str, bytes)):
+        if isinstance(op, ast.Add):
+            return True
+        count = left if isinstance(left, int) else right
+        text = right if isinstance(left, int) else left
+        return isinstance(op, ast.Mult) and isinstance(count, int) and len(text) * count <= _LARGEST_FOLDED
+    if isinstance(op, (ast.Pow, ast.LShift)) and isinstance(right, int):
+        bits = left.bit_length() if isinstance(left, int) else 64
+        return bits * abs(right) <= _LARGEST_FOLDED if isinstance(op, ast.Pow) else bits + right <= _LARGEST_FOLDED
+    return True
