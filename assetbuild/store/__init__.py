@@ -1,0 +1,1 @@
+"""Store: IO managers, content-addressed objects, atomic publishing, and readers for sources."""

@@ -1,0 +1,221 @@
+"""Publish an object as a plain file or folder in the warehouse, where any tool can read it.
+
+The published value is a *copy* of the object, never a hard link: whatever
+happens to it later must not reach the object. It is written beside its place
+under a temporary name, its content checked against the object's name while it
+is copied, and put in place by one atomic rename. So a reader sees the old
+value or the new one, and a damaged object replaces nothing.
+
+A stamp is text with what a ``stat`` says (size, times, inode): equal stamps mean
+that nobody has touched the value, different ones that it must be read again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import shutil
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import xxhash
+
+from assetbuild.declare.keys import path_part
+from assetbuild.fingerprint.encoding import digest
+from assetbuild.store.exchange import exchange
+from assetbuild.store.failures import damaged_object, store_error, storing
+from assetbuild.store.objects import content_hash, discard, is_alive
+
+if TYPE_CHECKING:
+    from assetbuild.store.io import Place
+
+__all__ = [
+    "copy_value",
+    "file_location",
+    "file_stamp",
+    "path_of",
+    "publish_file",
+    "remove_file",
+    "remove_leftovers",
+    "remove_location",
+    "same_content",
+]
+
+_BLOCK_BYTES: Final = 1 << 20
+_count = itertools.count()
+
+
+def path_of(place: Place) -> Path:
+    """Return the path of a value in the warehouse: ``<key>.<ext>``, or ``<key>/<partition>.<ext>``."""
+    parts = [path_part(part) for part in place.asset_key.split("/")]
+    if place.partition_key is not None:
+        parts.append(path_part(place.partition_key))
+    if place.extension:
+        parts[-1] += f".{place.extension}"
+    return place.warehouse.joinpath(*parts)
+
+
+def file_location(place: Place) -> str:
+    """Return the path of a value relative to the folder that holds the warehouse, with forward slashes."""
+    return path_of(place).relative_to(place.warehouse.parent).as_posix()
+
+
+def publish_file(place: Place, published: Path) -> str:
+    """Copy the object at ``published`` to its place by one atomic step; return the new stamp.
+
+    Raises StoreError when the object is damaged or the copy cannot be written;
+    what was in the place is then still there.
+    """
+    target = path_of(place)
+    staged = target.parent / f".{target.name[:60]}.{os.getpid()}-{next(_count)}.tmp"
+    try:
+        try:
+            found = copy_value(published, staged)
+        except FileNotFoundError:
+            if not published.exists():
+                found = "it is not there"
+                raise damaged_object(published, found) from None
+            target.parent.mkdir(parents=True, exist_ok=True)
+            found = copy_value(published, staged)
+        if found != published.name.partition(".")[0]:
+            raise damaged_object(published, f"hashes to {found}")
+        _put(staged, target)
+    except OSError as error:
+        raise store_error(doing="publish", path=target, error=error) from error
+    finally:
+        with contextlib.suppress(OSError):
+            discard(staged)
+    return file_stamp(place) or ""
+
+
+def copy_value(source: Path, target: Path) -> str:
+    """Copy a file or folder, following links, and return the hash of what was copied."""
+    if stat.S_ISDIR(os.stat(source).st_mode):
+        target.parent.stat()  # copytree would make missing parents
+        shutil.copytree(source, target, copy_function=_copy_plain)
+        return content_hash(target)
+    with open(source, "rb", buffering=0) as reading:
+        return _copy_hashed(reading.fileno(), target)
+
+
+def file_stamp(place: Place) -> str | None:
+    """Return the stamp of what lies at the place; None when nothing does."""
+    path = path_of(place)
+    try:
+        said = os.stat(path)
+        return _tree_stamp(path) if stat.S_ISDIR(said.st_mode) else _stamp(said)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def same_content(place: Place, published: Path, data_version: str) -> bool:  # noqa: ARG001  # what a manager may compare instead
+    """Return whether the published value has the bytes that the object's name promises."""
+    try:
+        return content_hash(path_of(place)) == published.name.partition(".")[0]
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise store_error(doing="read", path=path_of(place), error=error) from error
+
+
+def remove_file(place: Place) -> None:
+    """Remove the published value, and folders in the warehouse that it leaves empty; nothing there is no error."""
+    _remove(path_of(place), place.warehouse)
+
+
+def remove_location(root: Path, location: str) -> None:
+    """Remove a value by the location that was recorded for it, as after an asset changed its extension.
+
+    ``root`` is the folder that locations are relative to. Raises ValueError for a location outside of it.
+    """
+    path = root / location
+    relative = Path(os.path.normpath(path)).relative_to(os.path.normpath(root))
+    if len(relative.parts) < 2:  # noqa: PLR2004  # warehouse/<something> at least
+        message = f"'{location}' is not the location of a value"
+        raise ValueError(message)
+    _remove(root / relative, root / relative.parts[0])
+
+
+def _remove(path: Path, upto: Path) -> None:
+    with storing("remove", path):
+        with contextlib.suppress(NotADirectoryError):
+            discard(path)
+        for folder in path.parents:
+            if folder == upto:
+                return
+            try:
+                folder.rmdir()
+            except OSError:  # not empty, or never there
+                return
+
+
+def _put(staged: Path, target: Path) -> None:
+    """Put a complete file or folder in place; what was there before disappears in the same instant."""
+    try:
+        said = os.lstat(target)
+    except FileNotFoundError:
+        os.rename(staged, target)
+        return
+    # Exchanging the two names takes 0.05 ms, a rename over an old file 2.5 ms on ext4 (it flushes), and a folder
+    # that is not empty cannot be renamed over at all.
+    if exchange(staged, target):
+        return
+    if not stat.S_ISDIR(said.st_mode) and not staged.is_dir():
+        os.replace(staged, target)
+        return
+    aside = target.parent / f".{target.name[:60]}.{os.getpid()}-{next(_count)}.old.tmp"
+    os.rename(target, aside)  # POSIX has no atomic step for folders: between these two renames nothing is there
+    try:
+        os.rename(staged, target)
+    except OSError:
+        os.rename(aside, target)
+        raise
+    discard(aside)
+
+
+def _copy_hashed(reading: int, target: Path) -> str:
+    writing = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o666)
+    state = xxhash.xxh3_128()
+    try:
+        while block := os.read(reading, _BLOCK_BYTES):
+            state.update(block)
+            rest = memoryview(block)
+            while rest:
+                rest = rest[os.write(writing, rest) :]
+    finally:
+        os.close(writing)
+    return state.hexdigest()
+
+
+def _copy_plain(source: str, target: str) -> None:
+    with open(source, "rb", buffering=0) as reading:
+        _copy_hashed(reading.fileno(), Path(target))
+
+
+def _stamp(said: os.stat_result) -> str:
+    return f"{said.st_size} {said.st_mtime_ns} {said.st_ctime_ns} {said.st_ino}"
+
+
+def _tree_stamp(folder: Path) -> str:
+    entries: list[tuple[str, str]] = []
+    waiting = [(folder, "")]
+    while waiting:
+        path, prefix = waiting.pop()
+        with os.scandir(path) as scanned:
+            for entry in scanned:
+                name = f"{prefix}{entry.name}"
+                entries.append((name, _stamp(entry.stat())))
+                if entry.is_dir():
+                    waiting.append((Path(entry.path), f"{name}/"))
+    return digest("folder stamp", [list(entry) for entry in sorted(entries)])
+
+
+def remove_leftovers(warehouse: Path) -> None:
+    """Remove temporary files that a killed process left beside published values; those of living ones stay."""
+    for path in warehouse.rglob(".*.tmp"):
+        process = path.name.rsplit(".", 2)[-2].partition("-")[0]
+        if process.isdecimal() and not is_alive(int(process)):
+            with contextlib.suppress(OSError):
+                discard(path)
