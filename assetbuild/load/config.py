@@ -1,0 +1,286 @@
+"""Resolve the config of each asset: project file, then ``--config FILE``, then ``--set``; checked by pydantic.
+
+Out: the values that the asset function gets, and their version, one part per key, secrets only as hashes.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assetbuild.errors import Problem, UsageError, closest
+from assetbuild.fingerprint.encoding import digest
+from assetbuild.fingerprint.recipe import Shown
+from assetbuild.graph.build import relative_place
+from assetbuild.graph.model import Asset, Graph
+from assetbuild.load.settings import Settings
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+__all__ = ["ConfigValues", "config_section", "gather", "resolve", "validate"]
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigValues:
+    """Config tables by section, still unchecked, and where each value was said."""
+
+    tables: Mapping[str, Mapping[str, Any]]
+    texts: Mapping[tuple[str, str], str]
+    """The raw text of ``--set`` values by (section, key), for fields that want text though it looks like a number."""
+    places: Mapping[tuple[str, str], tuple[str | None, int | None]]
+    root: Path
+
+
+def config_section(asset: Asset) -> str:
+    """Return the name of the table with an asset's config: its key, or the function's name in a ``multi_asset``."""
+    return getattr(asset.definition.function, "__name__", asset.key) if asset.definition.multi else asset.key
+
+
+def gather(settings: Settings, config_file: Path | None, assignments: Sequence[str], graph: Graph) -> ConfigValues:
+    """Merge the three origins of config values; raise UsageError with every problem of form."""
+    sections = {config_section(asset): asset for asset in graph.assets.values()}
+    tables: dict[str, dict[str, Any]] = {}
+    places: dict[tuple[str, str], tuple[str | None, int | None]] = {}
+    texts: dict[tuple[str, str], str] = {}
+    problems: list[Problem] = []
+
+    def take(section: str, said: Mapping[str, Any], file: str | None, line: Any) -> None:
+        if section not in sections:
+            near = closest(section, sections)
+            problems.append(
+                Problem(
+                    f"config for {section!r}, which is no asset",
+                    (("closest", near),) if near else (),
+                    f"Rename it to {near!r}." if near else "Remove it, or declare the asset.",
+                    file,
+                    line(None),
+                )
+            )
+            return
+        for key, value in said.items():
+            tables.setdefault(section, {})[key] = value
+            places[section, key] = (file, line(key))
+
+    for section, said in settings.config.items():
+        file = settings.place("config", section)[0]
+        take(section, said, file, lambda key, s=section: settings.place("config", s, *([key] if key else []))[1])
+    if config_file is not None:
+        for section, said in _config_file(config_file).items():
+            take(section, said, str(config_file), lambda _key: None)
+    for assignment in assignments:
+        try:
+            section, key, text = _assignment(assignment, sections)
+        except ValueError as error:
+            problems.append(Problem(str(error), (("given", f"--set {assignment}"),), "Write --set ASSET.KEY=VALUE."))
+            continue
+        take(section, _nested(key, _value(text), tables.get(section, {})), f"--set {assignment}", lambda _key: None)
+        texts[section, key] = text
+    if problems:
+        raise UsageError(*problems)
+    return ConfigValues(tables, texts, places, settings.root)
+
+
+def resolve(graph: Graph, values: ConfigValues) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Shown]]]:
+    """Check every asset's config; return raw values and version parts by asset key.
+
+    Raises UsageError with every problem found.
+    """
+    problems: list[Problem] = []
+    raw: dict[str, dict[str, Any]] = {}
+    parts: dict[str, dict[str, Shown]] = {}
+    checked: dict[int, tuple[dict[str, Any], dict[str, Shown]]] = {}
+    for key, asset in graph.assets.items():
+        if id(asset.definition) not in checked:
+            checked[id(asset.definition)] = _resolve_one(asset, values, problems)
+        raw[key], parts[key] = checked[id(asset.definition)]
+    if problems:
+        raise UsageError(*problems)
+    return raw, parts
+
+
+def validate(config_class: type, table: Mapping[str, Any]) -> Any:
+    """Return the config object of a table that was checked before."""
+    return config_class(**table)
+
+
+def _resolve_one(
+    asset: Asset, values: ConfigValues, problems: list[Problem]
+) -> tuple[dict[str, Any], dict[str, Shown]]:
+    section = config_section(asset)
+    table = dict(values.tables.get(section, {}))
+    if asset.config_class is None:
+        for key in table:
+            file, line = values.places.get((section, key), (None, None))
+            problems.append(
+                Problem(f"config key {key!r} of {section!r}: the asset takes no config", (), "Remove it.", file, line)
+            )
+        return {}, {}
+    from pydantic import ValidationError  # noqa: PLC0415  # 70 ms, and only projects with a Config have paid it already
+
+    try:
+        config = asset.config_class(**table)
+    except ValidationError as error:
+        retried = _with_texts(table, section, values, error)
+        try:
+            config = asset.config_class(**retried)
+            table = retried
+        except ValidationError as again:
+            problems.extend(_validation_problems(again, asset, section, values))
+            return {}, {}
+    except Exception as error:  # noqa: BLE001  # a user's validator may raise anything
+        problems.append(
+            Problem(f"config of {section!r}: {type(error).__name__}: {error}", (), "", *values_place(values, section))
+        )
+        return {}, {}
+    return table, dict(_parts(config, ""))
+
+
+def values_place(values: ConfigValues, section: str) -> tuple[str | None, int | None]:
+    """Return the place of the first value of a section."""
+    return next((place for (at, _), place in values.places.items() if at == section), (None, None))
+
+
+def _with_texts(table: dict[str, Any], section: str, values: ConfigValues, error: Any) -> dict[str, Any]:
+    # '--set report.title=2013' means the text "2013" where the field is text.
+    wrong = {str(problem["loc"][0]) for problem in error.errors(include_url=False) if problem["loc"]}
+    texts = {key: text for (at, key), text in values.texts.items() if at == section and key in wrong}
+    return {**table, **texts}
+
+
+def _validation_problems(error: Any, asset: Asset, section: str, values: ConfigValues) -> Iterator[Problem]:
+    fields = asset.config_class.model_fields  # type: ignore[union-attr]
+    for found in error.errors(include_url=False, include_context=False, include_input=False):
+        path = ".".join(str(part) for part in found["loc"])
+        top = str(found["loc"][0]) if found["loc"] else ""
+        file, line = values.places.get((section, top), (None, None))
+        facts: list[tuple[str, str]] = []
+        advice = ""
+        if found["type"] == "extra_forbidden":
+            headline = f"unknown config key {path!r} of {section!r}"
+            near = closest(top, fields)
+            facts = [("known", ", ".join(fields) or "none"), *([("closest", near)] if near else [])]
+            advice = f"Rename it to {near!r}." if near else "Remove it."
+        elif found["type"] == "missing":
+            headline = f"config key {path!r} of {section!r} is required and not set"
+            advice = f"Set it under [config.{section}], or with --set {section}.{path}=VALUE."
+        else:
+            headline = f"config key {path!r} of {section!r}: {found['msg'][:1].lower()}{found['msg'][1:]}"
+            # The value is not shown: it may be a secret.
+            advice = "Mend the value."
+        if file is None:
+            file, line = relative_place(asset.origin, values.root)
+        yield Problem(headline, tuple(facts), advice, file, line)
+
+
+def _parts(model: BaseModel, prefix: str) -> Iterator[tuple[str, Shown]]:
+    from pydantic import BaseModel, SecretBytes, SecretStr  # noqa: PLC0415
+
+    for name in type(model).model_fields:
+        value = getattr(model, name)
+        path = f"{prefix}{name}"
+        if isinstance(value, BaseModel):
+            yield from _parts(value, f"{path}.")
+        elif isinstance(value, (SecretStr, SecretBytes)):
+            yield path, Shown(digest("secret", str(value.get_secret_value())), None)
+        else:
+            encoded, secret = _canonical(value)
+            yield path, Shown(digest("config", encoded), None if secret else _shown(value))
+
+
+def _shown(value: Any) -> str:
+    text = (
+        json.dumps(value, ensure_ascii=False) if isinstance(value, (str, bool, int, float, type(None))) else str(value)
+    )
+    return text if len(text) <= 200 else f"{text[:197]}..."  # noqa: PLR2004
+
+
+def _canonical(value: Any) -> tuple[Any, bool]:
+    """Return an encodable form and whether a secret is inside."""
+    from pydantic import BaseModel, SecretBytes, SecretStr  # noqa: PLC0415
+
+    if value is None or type(value) in {bool, int, float, str, bytes}:
+        return value, False
+    if isinstance(value, (SecretStr, SecretBytes)):
+        return ["secret", digest("secret", str(value.get_secret_value()))], True
+    if isinstance(value, BaseModel):
+        items = [(name, _canonical(getattr(value, name))) for name in type(value).model_fields]
+        return {name: item for name, (item, _) in items}, any(secret for _, (_, secret) in items)
+    if isinstance(value, Mapping):
+        pairs = [(_canonical(key), _canonical(item)) for key, item in value.items()]
+        return [[key[0], item[0]] for key, item in pairs], any(key[1] or item[1] for key, item in pairs)
+    if isinstance(value, (list, tuple)):
+        found = [_canonical(item) for item in value]
+        return [item for item, _ in found], any(secret for _, secret in found)
+    if isinstance(value, (set, frozenset)):
+        found = [_canonical(item) for item in value]
+        return ["set", sorted(digest("item", item) for item, _ in found)], any(secret for _, secret in found)
+    if hasattr(value, "value") and hasattr(type(value), "__members__"):  # an enum
+        return ["enum", value.name, _canonical(value.value)[0]], False
+    text = value.isoformat() if hasattr(value, "isoformat") else str(value)
+    return [type(value).__qualname__, text], False
+
+
+def _config_file(path: Path) -> dict[str, Mapping[str, Any]]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(Problem(f"the config file cannot be read: {error}", file=str(path))) from error
+    try:
+        said = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    except ValueError as error:
+        kind = "JSON" if path.suffix == ".json" else "TOML"
+        raise UsageError(Problem(f"the config file is not valid {kind}: {error}", file=str(path))) from error
+    if not isinstance(said, dict) or not all(isinstance(table, dict) for table in said.values()):
+        wrong = (
+            next((key for key, table in said.items() if not isinstance(table, dict)), "")
+            if isinstance(said, dict)
+            else ""
+        )
+        raise UsageError(
+            Problem(
+                f"the config file holds one table per asset; {wrong!r} is none",
+                (),
+                "Write [ASSET], then KEY = VALUE.",
+                str(path),
+            )
+        )
+    return said
+
+
+def _assignment(assignment: str, sections: Mapping[str, Asset]) -> tuple[str, str, str]:
+    name, equals, text = assignment.partition("=")
+    if not equals:
+        message = "an assignment needs '='"
+        raise ValueError(message)
+    name = name.strip()
+    cuts = [at for at, character in enumerate(name) if character == "."]
+    if not cuts:
+        message = "an assignment names an asset and a key"
+        raise ValueError(message)
+    # A key may hold dots itself: the longest asset that fits wins.
+    cut = next((at for at in reversed(cuts) if name[:at] in sections), cuts[0])
+    if not name[cut + 1 :]:
+        message = "an assignment names an asset and a key"
+        raise ValueError(message)
+    return name[:cut], name[cut + 1 :], text
+
+
+def _nested(key: str, value: Any, table: Mapping[str, Any]) -> dict[str, Any]:
+    first, dot, rest = key.partition(".")
+    if not dot:
+        return {first: value}
+    inner = table.get(first, {})
+    inner = dict(inner) if isinstance(inner, Mapping) else {}
+    return {first: {**inner, **_nested(rest, value, inner)}}
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text

@@ -1,0 +1,236 @@
+"""Load first-party modules from bytes that are read once.
+
+In: the project folder. Out: modules, and in ``files`` the exact bytes that
+each of them was compiled from. No ``.pyc`` of a first-party file is read or
+written: a cached one could be of other bytes. Everything else is imported as
+always.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import os
+import sys
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import CodeType, ModuleType, TracebackType
+
+from assetbuild.errors import AssetbuildError, DefinitionError, Problem, closest
+from assetbuild.fingerprint.code.source import OWN_PACKAGES, FirstParty, SourceFile
+
+__all__ = ["Importer"]
+
+
+class Importer(importlib.abc.MetaPathFinder):
+    """Finds modules as Python does, and loads the first-party ones from bytes that it keeps.
+
+    As a context manager it first forgets first-party modules that were loaded
+    before, so that what is loaded is what lies on disk now. Leaving the block
+    does not uninstall it: imports inside function bodies must find the same bytes.
+    """
+
+    def __init__(self, root: Path, *, search: Sequence[Path] = (), bundle: Mapping[str, bytes] | None = None) -> None:
+        """Take the project folder, more folders to import from, and bytes to use in place of what is on disk."""
+        self.root = Path(os.path.abspath(root))
+        self.first_party = FirstParty(self.root, search)
+        self.files: dict[str, SourceFile] = {}
+        self._bundle = dict(bundle or {})
+        source_layout = self.root / "src"
+        folders = [self.root, *([source_layout] if source_layout.is_dir() else []), *search]
+        self._folders = list(dict.fromkeys(os.path.abspath(folder) for folder in folders))
+        self._added: list[str] = []
+        self._searching: set[str] = set()
+
+    def __enter__(self) -> Importer:
+        """Forget first-party modules and start to load them through this importer."""
+        self.purge()
+        self.install()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stay installed: function bodies import later."""
+
+    def install(self) -> None:
+        """Put the project's folders first on the path, and this importer before the normal path finder."""
+        importlib.invalidate_caches()
+        self._added = [folder for folder in self._folders if folder not in sys.path]
+        sys.path[:0] = self._added
+        for finder in [finder for finder in sys.meta_path if isinstance(finder, Importer)]:
+            sys.meta_path.remove(finder)
+        finders: list[object] = list(sys.meta_path)
+        place = finders.index(importlib.machinery.PathFinder) if importlib.machinery.PathFinder in finders else 0
+        sys.meta_path.insert(place, self)
+
+    def uninstall(self) -> None:
+        """Take the importer and the folders that it added away again."""
+        if self in sys.meta_path:
+            sys.meta_path.remove(self)
+        for folder in self._added:
+            if folder in sys.path:
+                sys.path.remove(folder)
+        self._added = []
+
+    def purge(self) -> None:
+        """Forget every first-party module that is loaded, however it was loaded."""
+        for name, module in list(sys.modules.items()):
+            if name != "__main__" and name.partition(".")[0] not in OWN_PACKAGES and self._is_first_party(module):
+                del sys.modules[name]
+
+    def load(self, name: str) -> ModuleType:
+        """Import a module by name; raise DefinitionError with place and mend when it does not load."""
+        try:
+            return importlib.import_module(name)
+        except AssetbuildError:
+            raise
+        except SyntaxError as error:
+            raise DefinitionError(self._syntax_problem(name, error)) from error
+        except (Exception, SystemExit) as error:
+            raise DefinitionError(self._import_problem(name, error)) from error
+
+    def read(self, path: str) -> bytes:
+        """Return a first-party file's bytes: those already read, those of the bundle, else those on disk now."""
+        known = self.files.get(path)
+        if known is None:
+            data = self._bundle.get(path)
+            known = self.files[path] = SourceFile.of(path, Path(path).read_bytes() if data is None else data)
+        return known.data
+
+    # -- the finder ------------------------------------------------------------------------------------------
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Find a module as the finders after this one would, and take first-party source files over."""
+        if fullname in self._searching or fullname.partition(".")[0] in OWN_PACKAGES:
+            return None
+        if self._bundle and (spec := self._find_in_bundle(fullname, path)) is not None:
+            return spec
+        self._searching.add(fullname)
+        try:
+            spec = next(self._specs(fullname, path, target), None)
+        finally:
+            self._searching.discard(fullname)
+        if spec is None or not spec.has_location or spec.origin is None:
+            return spec
+        origin = os.path.abspath(spec.origin)
+        if not origin.endswith((".py", ".pyw")) or origin not in self.first_party:
+            return spec
+        return self._spec(fullname, origin, spec.submodule_search_locations)
+
+    def _specs(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None) -> Iterator[ModuleSpec]:
+        finders = list(sys.meta_path)
+        for finder in finders[finders.index(self) + 1 :] if self in finders else [importlib.machinery.PathFinder]:
+            spec = finder.find_spec(fullname, path, target)
+            if spec is not None:
+                yield spec
+
+    def _find_in_bundle(self, fullname: str, path: Sequence[str] | None) -> ModuleSpec | None:
+        """Find a module among the bundled files, also when the file has meanwhile gone from the disk."""
+        name = fullname.rpartition(".")[2]
+        for entry in path if path is not None else sys.path:
+            folder = os.path.join(os.path.abspath(entry or "."), name)
+            package = os.path.join(folder, "__init__.py")
+            if package in self._bundle:
+                return self._spec(fullname, package, [folder])
+            if folder + ".py" in self._bundle:
+                return self._spec(fullname, folder + ".py", None)
+        return None
+
+    def _spec(self, fullname: str, origin: str, locations: Sequence[str] | None) -> ModuleSpec | None:
+        spec = importlib.util.spec_from_file_location(
+            fullname,
+            origin,
+            loader=_BytesLoader(fullname, origin, self),
+            submodule_search_locations=None if locations is None else list(locations),
+        )
+        if spec is not None:
+            spec.cached = None
+        return spec
+
+    def _is_first_party(self, module: ModuleType) -> bool:
+        file = getattr(module, "__file__", None)
+        if isinstance(file, str):
+            return os.path.abspath(file) in self.first_party
+        try:  # a namespace package has folders and no file
+            folders = [os.path.abspath(folder) for folder in getattr(module, "__path__", ())]
+        except (TypeError, KeyError, AttributeError):
+            return False
+        return bool(folders) and all(os.path.join(folder, "_.py") in self.first_party for folder in folders)
+
+    # -- problems --------------------------------------------------------------------------------------------
+
+    def _syntax_problem(self, name: str, error: SyntaxError) -> Problem:
+        file = self.first_party.relative(error.filename) if error.filename else None
+        facts = [("error", f"{type(error).__name__}: {error.msg}")]
+        if error.text:
+            facts.append(("line", error.text.strip()))
+        return Problem(
+            f"module {name!r} does not load: the file is not valid Python",
+            tuple(facts),
+            "Correct the line; nothing was changed, and the state of its assets is kept.",
+            file,
+            error.lineno,
+        )
+
+    def _import_problem(self, name: str, error: BaseException) -> Problem:
+        trace = traceback.extract_tb(error.__traceback__, limit=-50)
+        frames = [frame for frame in trace if frame.filename in self.files]
+        where = frames[-1] if frames else None
+        file = self.first_party.relative(where.filename) if where else None
+        missing = error.name if isinstance(error, ModuleNotFoundError) else None
+        if missing is not None and not frames:
+            return self._missing_module_problem(name, missing)
+        facts = [("error", _one_line(error))]
+        shown = [f"{self.first_party.relative(frame.filename)}:{frame.lineno}  {frame.line}" for frame in frames]
+        if shown:
+            facts.append(("trace", "\n".join(shown)))
+        advice = "Correct the module; it must load before anything can be planned."
+        if missing is not None:
+            top = missing.partition(".")[0]
+            advice = f"Install the package that provides {top!r} in this environment, or correct the import."
+        return Problem(
+            f"module {name!r} does not load: {type(error).__name__}",
+            tuple(facts),
+            advice,
+            file,
+            where.lineno if where else None,
+        )
+
+    def _missing_module_problem(self, name: str, missing: str) -> Problem:
+        folder = self.root.joinpath(*missing.split(".")[:-1])
+        found = sorted({entry.stem for entry in (folder.iterdir() if folder.is_dir() else ()) if entry.suffix == ".py"})
+        facts = [("looked in", ", ".join(self._folders))]
+        if (near := closest(missing.rpartition(".")[2], found)) is not None:
+            facts.append(("closest", near))
+        return Problem(
+            f"module {name!r} cannot be found",
+            tuple(facts),
+            "Correct 'definitions' in the project's settings, or add the file.",
+        )
+
+
+class _BytesLoader(importlib.machinery.SourceFileLoader):
+    """Loads one first-party file from the bytes that the importer read; knows no ``.pyc``."""
+
+    def __init__(self, fullname: str, path: str, importer: Importer) -> None:
+        super().__init__(fullname, path)
+        self._importer = importer
+
+    def get_code(self, fullname: str) -> CodeType:
+        """Compile the bytes that were read, and no others."""
+        return compile(self._importer.read(self.path), self.path, "exec", dont_inherit=True)  # type: ignore[no-any-return]
+
+    def get_data(self, path: str | os.PathLike[str]) -> bytes:  # type: ignore[override]
+        """Return the source's bytes as they were read; other files as they are."""
+        return self._importer.read(self.path) if os.fspath(path) == self.path else super().get_data(os.fspath(path))
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(traceback.format_exception_only(error)[-1].split())

@@ -1,0 +1,132 @@
+"""Today's recipe of each asset: code, config, environment and IO manager; computed when first asked for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from assetbuild.errors import DefinitionError, Problem
+from assetbuild.fingerprint.code import CodeFingerprinter, CodeVersion
+from assetbuild.fingerprint.encoding import digest
+from assetbuild.fingerprint.recipe import Recipe, Shown, environment_part
+from assetbuild.graph.build import relative_place
+from assetbuild.graph.model import Asset
+from assetbuild.load.definitions import Definitions
+from assetbuild.load.settings import Settings
+from assetbuild.store.registry import IOManagers
+
+__all__ = ["Recipes"]
+
+
+class Recipes:
+    """The recipes of one set of loaded definitions; each is computed once, before anything runs."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        definitions: Definitions,
+        io_managers: IOManagers,
+        config: Mapping[str, Mapping[str, Shown]],
+    ) -> None:
+        """Take the loaded definitions and the config parts by asset key."""
+        self._settings = settings
+        self._graph = definitions.graph
+        self._io_managers = io_managers
+        self._config = config
+        self._fingerprinter = CodeFingerprinter(
+            settings.root,
+            definitions.importer.files,
+            package_policy=settings.packages,
+            import_module=definitions.importer.load,
+        )
+        self._code: dict[int, CodeVersion | DefinitionError] = {}
+        self._recipes: dict[str, Recipe] = {}
+        self._managers: dict[str | None, dict[str, Any]] = {}
+
+    def check(self, keys: frozenset[str]) -> None:
+        """Compute the recipes of these assets; raise DefinitionError with every one that cannot be computed."""
+        problems: list[Problem] = []
+        for key in sorted(keys):
+            try:
+                self.recipe(key)
+            except DefinitionError as error:
+                problems.extend(problem for problem in error.problems if problem not in problems)
+        if problems:
+            raise DefinitionError(*problems)
+
+    def recipe(self, key: str) -> Recipe:
+        """Return the recipe of an asset."""
+        if key not in self._recipes:
+            self._recipes[key] = self._make(self._graph.assets[key])
+        return self._recipes[key]
+
+    def code(self, key: str) -> CodeVersion | None:
+        """Return the code version of an asset with all its detail; None where ``code_version=`` replaces it."""
+        definition = self._graph.assets[key].definition
+        if definition.code_version is not None:
+            return None
+        found = self._code.get(id(definition))
+        if found is None:
+            try:
+                found = self._fingerprinter.code_version(definition.function)
+            except DefinitionError as error:
+                found = error
+            self._code[id(definition)] = found
+        if isinstance(found, DefinitionError):
+            raise found
+        return found
+
+    def _make(self, asset: Asset) -> Recipe:
+        declared = asset.definition.code_version
+        code = self.code(asset.key)
+        # An asset that returns nothing has another outcome than one that returns a value, whatever the body says.
+        own = {"returns nothing": asset.returns_nothing, "unordered": asset.out.unordered}
+        names = {*asset.definition.env, *(code.env if code is not None else ())}
+        parts, texts = _code_parts(code)
+        return Recipe(
+            code_version=digest("code", [declared, None if code is None else code.version, own]),
+            code={**parts, **_own_parts(asset, self._settings)},
+            texts=texts,
+            packages=dict(code.packages) if code is not None else {},
+            config=self._config.get(asset.key, {}),
+            env={name: environment_part(os.environ.get(name)) for name in sorted(names)},
+            io_manager=self._manager(asset.out.io_manager),
+            declared=declared,
+        )
+
+    def _manager(self, name: str | None) -> dict[str, Any]:
+        if name not in self._managers:
+            if name is None:
+                # Chosen by the value: the options of every default that it may become count.
+                chosen = {known: self._io_managers.options(known)["options"] for known in self._settings.io_managers}
+                self._managers[name] = {"name": "by value", "options": chosen}
+            else:
+                self._managers[name] = {"name": name, **self._io_managers.options(name), **self._manager_code(name)}
+        return self._managers[name]
+
+    def _manager_code(self, name: str) -> dict[str, Any]:
+        if "class" not in self._settings.io_managers.get(name, {}):
+            return {}
+        return {"code": self._fingerprinter.class_version(type(self._io_managers.get(name))).version}
+
+
+def _code_parts(code: CodeVersion | None) -> tuple[dict[str, Shown], dict[str, str]]:
+    parts: dict[str, Shown] = {}
+    texts: dict[str, str] = {}
+    for subject, part in (code.parts if code is not None else {}).items():
+        place = f"{part.file}:{part.line}" if part.file is not None else ""
+        is_value = part.kind == "value"
+        parts[subject] = Shown(part.version, part.text if is_value else "", place)
+        if part.text and not is_value:
+            texts[part.version] = part.text
+    return parts, texts
+
+
+def _own_parts(asset: Asset, settings: Settings) -> dict[str, Shown]:
+    file, line = relative_place(asset.origin, settings.root)
+    return {
+        name: Shown(digest("own", value), str(value), f"{file}:{line}")
+        for name, value in (("-> None", asset.returns_nothing), ("unordered", asset.out.unordered))
+        if value
+    }
