@@ -1,0 +1,94 @@
+"""Look for trouble: damaged objects, code that had to be widened, orphans, and facts about the environment."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from assetbuild.errors import AssetbuildError
+from assetbuild.fingerprint.code import CodeVersion
+from assetbuild.plan.planner import Facts
+
+__all__ = ["Finding", "findings"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that the doctor noticed."""
+
+    level: Literal["ok", "note", "warning", "error"]
+    subject: str
+    message: str
+    place: str = ""
+
+
+def findings(facts: Facts, code: Callable[[str], CodeVersion | None]) -> list[Finding]:
+    """Return what is noticed about a project whose definitions load."""
+    return [
+        *_environment(facts),
+        *_code(facts, code),
+        *_sources(facts),
+        *_objects(facts),
+        *_orphans(facts),
+    ]
+
+
+def _environment(facts: Facts) -> Iterator[Finding]:
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    yield Finding("ok", "python", f"{python} on {sys.platform}; the minor version is reported and not part of any key")
+    graph = facts.graph
+    yield Finding("ok", "definitions", f"{len(graph.assets)} assets and {len(graph.sources)} sources load")
+    for warning in facts.record.warnings:
+        yield Finding("error", "state", warning, str(facts.record.path))
+
+
+def _code(facts: Facts, code: Callable[[str], CodeVersion | None]) -> Iterator[Finding]:
+    widened = 0
+    for key in facts.graph.assets:
+        try:
+            found = code(key)
+        except AssetbuildError as error:
+            yield Finding(
+                "error", key, error.problems[0].headline, f"{error.problems[0].file}:{error.problems[0].line}"
+            )
+            continue
+        for each in found.widened if found is not None else ():
+            widened += 1
+            place = f"{each.file}:{each.line}" if each.file is not None else ""
+            yield Finding("warning", key, f"{each.subject}: {each.reason}; its code version was widened", place)
+    if not widened:
+        yield Finding("ok", "code", "every asset's code could be followed exactly")
+
+
+def _sources(facts: Facts) -> Iterator[Finding]:
+    for source in facts.graph.sources.values():
+        state = facts.sources.state(source)
+        if state.problem:
+            yield Finding("error", source.key, state.problem, f"{source.origin.file}:{source.origin.line}")
+
+
+def _objects(facts: Facts) -> Iterator[Finding]:
+    objects = facts.outputs.objects
+    damaged = 0
+    for pointer in facts.pointers.values():
+        if pointer.object is None:
+            continue
+        if not objects.has(pointer.object):
+            yield Finding(
+                "note", pointer.asset, "its stored object is gone; the asset is built again when it is needed"
+            )
+        elif not objects.verify(pointer.object):
+            damaged += 1
+            yield Finding("error", pointer.asset, f"its stored object {pointer.object} is damaged")
+    if not damaged and facts.pointers:
+        yield Finding("ok", "objects", "every current value's object has the content that its name promises")
+
+
+def _orphans(facts: Facts) -> Iterator[Finding]:
+    for key in sorted({asset for asset, _ in facts.pointers} - set(facts.graph.assets)):
+        yield Finding("note", key, "is no longer declared; its data is kept until 'assetbuild gc'")
+    for location, asset, _, _ in facts.record.orphans():
+        yield Finding("note", asset, f"an earlier value is left at {location}; 'assetbuild gc' removes it")

@@ -1,0 +1,134 @@
+"""Explain one asset: its causes with diffs, the chain down to the root, and what was accepted by hand.
+
+Nothing is decided here: the causes are those of the plan.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from assetbuild.fingerprint.code import CodeVersion, Widened
+from assetbuild.plan.model import Cause, Step
+from assetbuild.plan.planner import Facts, Planned
+
+__all__ = ["AcceptNote", "ChainLink", "Explanation", "explain"]
+
+_CONTEXT_LINES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ChainLink:
+    """One asset on the way from the explained one to the root of the change, and its causes."""
+
+    asset: str
+    causes: tuple[Cause, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptNote:
+    """Who adopted the current value by hand, when and why."""
+
+    reason: str
+    author: str | None
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """All that is known about one asset's staleness. ``chain`` begins with the asset itself."""
+
+    asset: str
+    partition: str | None
+    step: Step
+    chain: tuple[ChainLink, ...]
+    accepted: AcceptNote | None
+    widened: tuple[Widened, ...]
+    built: tuple[str, float] | None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the document of ``why --json``: the step as in ``status``, with place and diff for each cause."""
+        return {
+            **self.step.as_json(),
+            "causes": [
+                {**cause.as_json(), "place": cause.place or None, "diff": cause.diff or None}
+                for cause in self.step.causes
+            ],
+            "problem": self.step.problem or None,
+            "chain": [
+                {
+                    "asset": link.asset,
+                    "causes": [{**cause.as_json(), "place": cause.place or None} for cause in link.causes],
+                }
+                for link in self.chain
+            ],
+            "accepted": None
+            if self.accepted is None
+            else {"reason": self.accepted.reason, "author": self.accepted.author, "at": self.accepted.at},
+            "widened": [
+                {"subject": widened.subject, "reason": widened.reason, "file": widened.file, "line": widened.line}
+                for widened in self.widened
+            ],
+            "built": None if self.built is None else {"run_id": self.built[0], "at": self.built[1]},
+        }
+
+
+def explain(asset: str, planned: Planned, facts: Facts, code: CodeVersion | None) -> Explanation:
+    """Explain an asset of a plan that was made over its closure."""
+    steps = {step.asset: step for step in planned.plan}
+    pointer = facts.pointers.get((asset, None))
+    step = replace(steps[asset], causes=tuple(_with_diff(cause, asset, facts) for cause in steps[asset].causes))
+    note = facts.record.accepted(asset, None)
+    accepted = None
+    if note is not None and pointer is not None and note.data_version == pointer.data_version:
+        accepted = AcceptNote(note.reason or "", note.author, note.created_at)
+    return Explanation(
+        asset,
+        None,
+        step,
+        _chain(asset, steps, facts),
+        accepted,
+        code.widened if code is not None else (),
+        None if pointer is None else (pointer.run_id, pointer.materialized_at),
+    )
+
+
+def _chain(asset: str, steps: Mapping[str, Step], facts: Facts) -> tuple[ChainLink, ...]:
+    """Follow the causes upstream to an asset whose cause is its own, or a source."""
+    links: list[ChainLink] = []
+    seen: set[str] = set()
+    at: str | None = asset
+    while at is not None and at not in seen:
+        seen.add(at)
+        causes = steps[at].causes or _last_causes(at, facts)
+        links.append(ChainLink(at, causes))
+        own = [cause for cause in causes if cause.kind not in {"upstream", "data"}]
+        leads = [cause.subject for cause in causes if cause.kind in {"upstream", "data"} and cause.subject in steps]
+        at = None if (own and at != asset) or not leads else leads[0]
+    return tuple(links)
+
+
+def _last_causes(asset: str, facts: Facts) -> tuple[Cause, ...]:
+    """Return why an asset that is fresh now was built the last time: its new data made others stale."""
+    history = facts.record.materializations(asset=asset, limit=1)
+    return tuple(Cause(**cause) for cause in history[0].causes) if history else ()
+
+
+def _with_diff(cause: Cause, asset: str, facts: Facts) -> Cause:
+    if cause.kind != "code":
+        return cause
+    pointer = facts.pointers.get((asset, None))
+    before = facts.record.components(pointer.components_id).get("code", {}) if pointer is not None else {}
+    recipe = facts.recipe(asset)
+    old_version = before.get(cause.subject, [None])[0]
+    new = recipe.code.get(cause.subject)
+    old_text = facts.record.text(old_version) if old_version is not None else None
+    new_text = recipe.texts.get(new.version) if new is not None else None
+    if old_text is None and new_text is None:
+        return cause
+    lines = difflib.unified_diff(
+        (old_text or "").splitlines(), (new_text or "").splitlines(), "before", "now", n=_CONTEXT_LINES, lineterm=""
+    )
+    return replace(cause, diff="\n".join(lines))

@@ -1,0 +1,167 @@
+"""Observe the sources: the content version of each file, glob and directory, and the polled functions.
+
+Problems (a missing file, an unreadable one) belong to the source and surface at the assets that read it;
+they never stop a plan.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from assetbuild.declare.definitions import DataVersion
+from assetbuild.errors import AssetbuildError, Problem
+from assetbuild.fingerprint.data import file_version
+from assetbuild.fingerprint.encoding import digest
+from assetbuild.graph.build import relative_place
+from assetbuild.graph.model import Source
+from assetbuild.load.errors import user_traceback
+from assetbuild.record.stamps import StampCache, stat_stamp
+from assetbuild.store.io import OutputContext
+from assetbuild.store.registry import IOManagers
+
+__all__ = ["ABSENT", "SourceObserver", "SourceState"]
+
+ABSENT = digest("source", "absent")
+"""The version of an optional source that is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """What a source holds now: version, versions of its files, and where they are; or the problem with it."""
+
+    version: str = ""
+    kind: str = "file"
+    parts: dict[str, str] = field(default_factory=dict)
+    paths: tuple[str, ...] = ()
+    problem: str = ""
+    observed: Any = None
+    has_value: bool = False
+
+
+class SourceObserver:
+    """Observes sources, each at most once, through the cache of stamps."""
+
+    def __init__(self, root: Path, stamps: StampCache, io_managers: IOManagers) -> None:
+        """Observe relative to the project folder."""
+        self.root = root
+        self.stamps = stamps
+        self.io_managers = io_managers
+        self._states: dict[str, SourceState] = {}
+
+    def state(self, source: Source) -> SourceState:
+        """Return what a source holds, as it was first seen."""
+        if source.key not in self._states:
+            self._states[source.key] = self._observe(source)
+        return self._states[source.key]
+
+    def moved(self, sources: Iterable[Source]) -> str | None:
+        """Return the key of a path source that no longer holds what was first seen, or None."""
+        for source in sources:
+            if source.definition.observe is None and source.key in self._states:
+                seen = self._states[source.key]
+                if not seen.problem and self._observe(source).version != seen.version:
+                    return source.key
+        return None
+
+    def _observe(self, source: Source) -> SourceState:
+        if source.definition.observe is not None:
+            return self._poll(source)
+        path = source.definition.path or ""
+        where = self.root / path
+        try:
+            if glob.has_magic(path) and not os.path.lexists(where):
+                return self._files(source, self._globbed(path), "glob", _fixed_prefix(where))
+            if where.is_dir():
+                return self._files(source, sorted(_walk(where)), "directory", where)
+            version = self._file(where)
+        except FileNotFoundError:
+            if source.definition.optional and not where.is_symlink():
+                return SourceState(ABSENT)
+            if where.is_symlink():
+                return self._problem(source, f"{path!r} is a link to nothing", "Mend the link.")
+            advice = "Put the file there, correct the path, or declare the source with optional=True."
+            return self._problem(source, f"file {path!r} does not exist", advice)
+        except OSError as error:
+            return self._problem(
+                source, f"{path!r} cannot be read: {error.strerror}", "Check the path and its permissions."
+            )
+        return SourceState(version, "file", {}, (str(where),))
+
+    def _problem(self, source: Source, headline: str, advice: str) -> SourceState:
+        file, line = relative_place(source.origin, self.root)
+        return SourceState(problem=str(Problem(f"source {source.key!r}: {headline}", (), advice, file, line)))
+
+    def _globbed(self, path: str) -> list[Path]:
+        names = glob.glob(
+            path, root_dir=self.root, recursive=True, include_hidden=False
+        )  # Path.glob has no include_hidden, and sorts nothing
+        return sorted(file for name in names if not (file := self.root / name).is_dir())
+
+    def _files(self, source: Source, files: list[Path], kind: str, base: Path) -> SourceState:
+        if not files and not source.definition.optional:
+            what = "matches no file" if kind == "glob" else "is an empty directory"
+            return self._problem(
+                source, f"{source.definition.path!r} {what}", "Declare it with optional=True if that is right."
+            )
+        parts = {file.relative_to(base).as_posix(): self._file(file) for file in files}
+        version = digest("files", [[name, part] for name, part in sorted(parts.items())])
+        paths = tuple(map(str, files)) if kind == "glob" else (str(base),)
+        return SourceState(version, kind, parts, paths)
+
+    def _file(self, path: Path) -> str:
+        status = path.stat()
+        stamp = stat_stamp(status)
+        name = str(path)
+        known = self.stamps.version(name, stamp)
+        if known is not None:
+            return known
+        version = file_version(path)
+        # Read, then stat again: a file that changed while it was hashed must not get its old stamp with a new content.
+        after = path.stat()
+        if stat_stamp(after) == stamp:
+            self.stamps.keep(name, stamp, version, moved_ns=max(after.st_mtime_ns, after.st_ctime_ns))
+        return version
+
+    def _poll(self, source: Source) -> SourceState:
+        function = source.definition.observe
+        assert function is not None  # noqa: S101  # the caller's branch
+        try:
+            given = function()
+        except Exception as error:  # noqa: BLE001  # whatever the user's function raises is its problem
+            return SourceState(
+                problem=f"source {source.key!r} could not be observed\n{user_traceback(error, self.root)}"
+            )
+        if isinstance(given, DataVersion):
+            return SourceState(digest("observed", str(given.version)), "observed", observed=given)
+        if given is None:
+            return self._problem(source, "the observe function returned None", "Return a DataVersion, or the data.")
+        # Written to a temporary folder only for its version: a plan leaves nothing behind.
+        with tempfile.TemporaryDirectory() as folder:
+            manager = self.io_managers.get(self.io_managers.default_for(given))
+            try:
+                written = manager.write(OutputContext(asset_key=source.key, path=Path(folder, "value")), given)
+            except (TypeError, ValueError, AssetbuildError) as error:
+                return self._problem(source, str(error), "")
+        return SourceState(written.data_version, "observed", dict(written.columns), observed=given, has_value=True)
+
+
+def _walk(folder: Path) -> Iterable[Path]:
+    for base, folders, names in os.walk(folder):
+        folders.sort()
+        for name in names:
+            yield Path(base, name)
+
+
+def _fixed_prefix(pattern: Path) -> Path:
+    fixed = Path(pattern.anchor)
+    for part in pattern.parts[1:-1]:
+        if glob.has_magic(part):
+            break
+        fixed /= part
+    return fixed
