@@ -1,0 +1,1 @@
+"""Materialize: carry out a plan with worker processes, and record what happened."""

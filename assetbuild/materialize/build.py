@@ -1,0 +1,167 @@
+"""One build, from the lock to the report."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shlex
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from assetbuild.errors import RecordError
+from assetbuild.graph.model import Graph
+from assetbuild.load.settings import Settings
+from assetbuild.materialize.events import Event, RunFinished, RunPlanned, RunStarted
+from assetbuild.materialize.interrupt import catching_interrupts
+from assetbuild.materialize.ledger import Ledger
+from assetbuild.materialize.pool import InlinePool, WorkerPool
+from assetbuild.materialize.report import Outcome, Report
+from assetbuild.materialize.scheduler import Options, Scheduler, log_path
+from assetbuild.materialize.step import Runtime
+from assetbuild.materialize.task import WorkerSetup
+from assetbuild.plan.planner import Facts, Planned, Planner
+from assetbuild.store.publish import remove_leftovers
+
+__all__ = [
+    "BuildOptions",
+    "Loaded",
+    "captured_output",
+    "logs_folder",
+    "new_run_id",
+    "prepare_state_folder",
+    "run_build",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class BuildOptions:
+    """How to build. ``jobs`` is the number of worker processes; 0 runs in this process, None is one per core."""
+
+    jobs: int | None = None
+    keep_going: bool = False
+    on_event: Callable[[Event], None] = lambda _event: None
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What the build needs of the loaded project."""
+
+    settings: Settings
+    graph: Graph
+    bundle: Mapping[str, bytes]
+    config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def new_run_id() -> str:
+    """Return a name for a run; names sort by time."""
+    return f"{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(3)}"
+
+
+def logs_folder(settings: Settings, run_id: str) -> Path:
+    """Return the folder with the captured output of a run."""
+    return settings.state_folder / "logs" / run_id
+
+
+def captured_output(settings: Settings, run_id: str, asset: str) -> str:
+    """Return what an asset wrote to stdout, stderr and its log in a run."""
+    try:
+        return log_path(logs_folder(settings, run_id), asset).read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return ""
+
+
+def prepare_state_folder(settings: Settings) -> None:
+    """Make ``.assetbuild`` and let it ignore itself in git."""
+    folder = settings.state_folder
+    folder.mkdir(parents=True, exist_ok=True)
+    ignore = folder / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text("*\n")
+
+
+def run_build(planner: Planner, planned: Planned, loaded: Loaded, options: BuildOptions, run_id: str) -> Report:
+    """Carry out the plan under a lock that the caller holds, record it, and report."""
+    record = planner.facts.record
+    began = time.monotonic()
+    options.on_event(RunStarted(run_id))
+    options.on_event(RunPlanned(planned.plan))
+    _clean_up_after_the_dead(planner.facts, loaded.settings)
+    record.begin_run(run_id, _command())
+    if planner.facts.outputs.moved:
+        with record.transaction():
+            record.set_stamps(planner.facts.outputs.moved)
+    status = "failed"
+    outcomes: dict[str, Outcome] = {}
+    try:
+        if planned.plan.is_fresh:
+            outcomes = {
+                step.asset: Outcome(step.asset, None, "fresh", (), planned.decisions[step.asset].data_version)
+                for step in planned.plan
+            }
+            status = "success"
+        else:
+            outcomes, status = _run(planner, planned, loaded, options, run_id)
+    finally:
+        listed = tuple(outcomes[step.asset] for step in planned.plan if step.asset in outcomes)
+        report = Report(run_id, status, listed, time.monotonic() - began, planned.plan.warnings)  # type: ignore[arg-type]
+        with suppress(RecordError):  # the outcomes are recorded; only the row of the run lacks its end
+            record.finish_run(run_id, status, report.counts())
+    options.on_event(RunFinished(run_id, status, report.seconds))
+    return report
+
+
+def _run(
+    planner: Planner, planned: Planned, loaded: Loaded, options: BuildOptions, run_id: str
+) -> tuple[dict[str, Outcome], str]:
+    facts = planner.facts
+    jobs = options.jobs if options.jobs is not None else os.cpu_count() or 1
+    if jobs > 0:
+        pool: Any = WorkerPool(jobs, WorkerSetup(loaded.settings, loaded.bundle))
+    else:
+        pool = InlinePool(Runtime(loaded.settings, loaded.graph, facts.outputs.io_managers, facts.outputs.objects))
+    with catching_interrupts() as interrupt:
+        scheduler = Scheduler(
+            planner,
+            planned,
+            pool,
+            Ledger(facts.record, run_id),
+            Options(
+                run_id,
+                logs_folder(loaded.settings, run_id),
+                loaded.config,
+                options.keep_going,
+                loaded.settings.pools,
+                options.on_event,
+                capture=jobs > 0,
+            ),
+            interrupt,
+        )
+        outcomes = scheduler.run()
+        if interrupt.requested:
+            return outcomes, "interrupted"
+    ended_well = all(outcome.outcome not in {"failed", "skipped"} for outcome in outcomes.values())
+    return outcomes, "success" if ended_well else "failed"
+
+
+def _clean_up_after_the_dead(facts: Facts, settings: Settings) -> None:
+    """Remove what a killed build left half-written, and say in its row that it was killed."""
+    facts.outputs.objects.sweep()
+    killed = [run for run in facts.record.runs(20) if run.status == "running"]
+    if killed:
+        remove_leftovers(settings.root / settings.warehouse)
+        for run in killed:
+            facts.record.finish_run(run.run_id, "killed", run.counts)
+
+
+def _command() -> str:
+    program = Path(sys.argv[0]).name if sys.argv else ""
+    if program in {"__main__.py", "assetbuild"}:
+        # Values of --set may be secrets.
+        said = [argument.partition("=")[0] + "=..." if "=" in argument else argument for argument in sys.argv[1:]]
+        return shlex.join(["assetbuild", *said])
+    return "Project.materialize"

@@ -1,0 +1,105 @@
+"""The events of a build: one typed stream for the terminal, the log, the record and the tests."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from assetbuild.materialize.report import Outcome
+from assetbuild.plan.model import Plan
+
+__all__ = [
+    "AssetFinished",
+    "AssetProgress",
+    "AssetRetried",
+    "AssetStarted",
+    "Event",
+    "RunFinished",
+    "RunPlanned",
+    "RunStarted",
+    "Waiting",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened in a build."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the event as a JSON object with its name under ``event``."""
+        return {"event": type(self).__name__, **asdict(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting(Event):
+    """Another build holds the project; ``holder`` names it."""
+
+    holder: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted(Event):
+    """A run has begun."""
+
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlanned(Event):
+    """The plan is made; nothing has run yet."""
+
+    plan: Plan
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the counts of the plan."""
+        return {"event": "RunPlanned", "counts": self.plan.counts()}
+
+
+@dataclass(frozen=True, slots=True)
+class AssetStarted(Event):
+    """An asset function is about to be called; ``expected_s`` is the last duration, None when never built."""
+
+    asset: str
+    partition: str | None
+    attempt: int = 1
+    expected_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AssetProgress(Event):
+    """A running asset says how far it is."""
+
+    asset: str
+    partition: str | None
+    done: float
+    total: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class AssetRetried(Event):
+    """An attempt failed and another follows."""
+
+    asset: str
+    partition: str | None
+    attempt: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class AssetFinished(Event):
+    """An asset has its outcome: built, restored, fresh, failed or skipped."""
+
+    outcome: Outcome
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the outcome's fields."""
+        return {"event": "AssetFinished", **self.outcome.as_json()}
+
+
+@dataclass(frozen=True, slots=True)
+class RunFinished(Event):
+    """The run is over."""
+
+    run_id: str
+    status: str
+    seconds: float

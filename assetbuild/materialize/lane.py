@@ -1,0 +1,58 @@
+"""The publishing lane: one thread that publishes objects, one after the other.
+
+It carries restores, which copy files, and the IO managers with one shared file: a DuckDB file has one writer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.connection import Pipe
+from typing import Any
+
+from assetbuild.errors import AssetbuildError
+
+__all__ = ["Lane"]
+
+
+class Lane:
+    """Runs callables in order in one thread; ``results`` are read in the main thread when ``signal`` is ready."""
+
+    def __init__(self) -> None:
+        """Start nothing yet: the thread begins with the first callable."""
+        self.signal, self._wake = Pipe(duplex=False)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="assetbuild-lane")
+        self._results: list[tuple[Any, Any]] = []
+        self.waiting = 0
+
+    def put(self, handle: Any, work: Callable[[], Any]) -> None:
+        """Queue a callable; its value, or the AssetbuildError that it raised, comes back with ``handle``."""
+        self.waiting += 1
+        self._thread.submit(self._run, handle, work)
+
+    def _run(self, handle: Any, work: Callable[[], Any]) -> None:
+        try:
+            value = work()
+        except AssetbuildError as error:
+            value = error
+        except Exception as error:  # noqa: BLE001  # a user's IO manager may raise anything; it fails one asset
+            value = AssetbuildError(f"{type(error).__name__}: {error}")
+        self._results.append((handle, value))
+        self._wake.send_bytes(b"1")
+
+    def results(self) -> list[tuple[Any, Any]]:
+        """Return what is done."""
+        found = []
+        while self.signal.poll():
+            self.signal.recv_bytes()
+            found.append(self._results.pop(0))
+            self.waiting -= 1
+        return found
+
+    def close(self, *, last: Callable[[], None] | None = None) -> None:
+        """Finish what is queued; ``last`` runs in the lane's thread before it ends."""
+        if last is not None:
+            self._thread.submit(last).result()
+        self._thread.shutdown(wait=True)
+        self.signal.close()
+        self._wake.close()

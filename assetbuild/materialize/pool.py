@@ -1,0 +1,178 @@
+"""Workers: warm processes that run tasks, or, with no jobs at all, the main process itself.
+
+A worker is started when there is a task and nobody idle, and kept until the build ends. One that dies fails its
+task, with the signal named, and is replaced.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, Pipe, wait
+from typing import Any
+
+from assetbuild.materialize.step import Runtime, run_task
+from assetbuild.materialize.task import Progress, Task, TaskResult, WorkerSetup
+
+__all__ = ["InlinePool", "WorkerPool"]
+
+
+@dataclass(slots=True)
+class _Worker:
+    process: subprocess.Popen[bytes]
+    pipe: Connection
+    lifeline: int
+    task: Any = None
+    deadline: float | None = None
+
+    def kill(self) -> None:
+        """End the worker and every process that it started."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self.pipe.close()
+        os.close(self.lifeline)
+
+
+class WorkerPool:
+    """At most ``jobs`` worker processes."""
+
+    def __init__(self, jobs: int, setup: WorkerSetup) -> None:
+        """Start nothing yet."""
+        self.jobs = jobs
+        self.setup = setup
+        self._workers: list[_Worker] = []
+
+    def has_room(self) -> bool:
+        """Return whether a task could start now."""
+        return sum(worker.task is not None for worker in self._workers) < self.jobs
+
+    @property
+    def running(self) -> list[Any]:
+        """The handles of the tasks that run."""
+        return [worker.task for worker in self._workers if worker.task is not None]
+
+    def start(self, handle: Any, task: Task, timeout_s: float | None) -> None:
+        """Give a task to an idle worker, or to a new one."""
+        worker = next((worker for worker in self._workers if worker.task is None), None)
+        if worker is not None and worker.process.poll() is not None:
+            self._workers.remove(worker)
+            worker.kill()
+            worker = None
+        worker = worker or self._spawn()
+        worker.task = handle
+        worker.deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        worker.pipe.send(task)
+
+    def wait(self, others: list[Connection], timeout_s: float | None) -> Iterator[tuple[Any, TaskResult | Progress]]:
+        """Wait until something happens, here or on one of ``others``, and yield what the workers said."""
+        busy = [worker for worker in self._workers if worker.task is not None]
+        limits = [worker.deadline - time.monotonic() for worker in busy if worker.deadline is not None]
+        if timeout_s is not None:
+            limits.append(timeout_s)
+        ready = wait([*(worker.pipe for worker in busy), *others], max(min(limits), 0) if limits else None)
+        for worker in busy:
+            handle = worker.task
+            if worker.pipe in ready:
+                said = self._said(worker)
+                yield handle, said
+            elif worker.deadline is not None and time.monotonic() >= worker.deadline:
+                self._workers.remove(worker)
+                worker.kill()
+                yield handle, TaskResult(0.0, error="timeout")
+
+    def _said(self, worker: _Worker) -> TaskResult | Progress:
+        try:
+            said: TaskResult | Progress = worker.pipe.recv()
+        except (EOFError, ConnectionError):
+            self._workers.remove(worker)
+            worker.kill()
+            return TaskResult(0.0, error=f"the worker process died: {_fate(worker.process.returncode)}")
+        if isinstance(said, TaskResult):
+            worker.task = None
+            worker.deadline = None
+        return said
+
+    def _spawn(self) -> _Worker:
+        ours, theirs = Pipe()
+        lifeline_read, lifeline = os.pipe()
+        process = subprocess.Popen(  # noqa: S603  # our own interpreter and module
+            [sys.executable, "-m", "assetbuild.materialize.worker", str(theirs.fileno()), str(lifeline_read)],
+            pass_fds=(theirs.fileno(), lifeline_read),
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        theirs.close()
+        os.close(lifeline_read)
+        worker = _Worker(process, ours, lifeline)
+        self._workers.append(worker)
+        ours.send(self.setup)
+        return worker
+
+    def close(self) -> None:
+        """End all workers, whatever they do."""
+        for worker in self._workers:
+            worker.kill()
+        self._workers.clear()
+
+
+class InlinePool:
+    """Runs each task in the main process at once, so that ``breakpoint()`` works."""
+
+    jobs = 1
+
+    def __init__(self, runtime: Runtime) -> None:
+        """Take the project as the main process loaded it."""
+        self.runtime = runtime
+        self._done: list[tuple[Any, TaskResult]] = []
+
+    def has_room(self) -> bool:
+        """Return whether a task could start now."""
+        return not self._done
+
+    @property
+    def running(self) -> list[Any]:
+        """The handles of the tasks whose results wait."""
+        return [handle for handle, _ in self._done]
+
+    def start(self, handle: Any, task: Task, timeout_s: float | None) -> None:  # noqa: ARG002  # nobody can stop this process
+        """Run the task now."""
+        with _working_directory(self.runtime.settings.root):
+            self._done.append((handle, run_task(task, self.runtime)))
+
+    def wait(self, others: list[Connection], timeout_s: float | None) -> Iterator[tuple[Any, TaskResult | Progress]]:
+        """Yield the results that are there; wait for ``others`` only when there are none."""
+        if not self._done:
+            wait(others, timeout_s)
+        while self._done:
+            yield self._done.pop(0)
+
+    def close(self) -> None:
+        """Do nothing: there is no process to end."""
+
+
+@contextmanager
+def _working_directory(path: Any) -> Iterator[None]:
+    before = os.getcwd()
+    os.chdir(path)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+def _fate(returncode: int | None) -> str:
+    if returncode is None:
+        return "it closed its pipe"
+    if returncode < 0:
+        try:
+            return f"killed by {signal.Signals(-returncode).name}"
+        except ValueError:
+            return f"killed by signal {-returncode}"
+    return f"exit code {returncode}"

@@ -1,0 +1,427 @@
+"""Carry out a plan: what is ready runs, longest way to go first; each asset is judged when its inputs are known.
+
+In: a ``Planned`` and a ``Planner``. Out: one outcome per asset, recorded as it happens. The order is decided here and
+staleness is not: ``Planner.decide`` judges, also in the middle of a run.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, Protocol
+
+from assetbuild.declare.keys import path_part
+from assetbuild.errors import AssetbuildError, RecordError
+from assetbuild.graph.model import Asset, Graph
+from assetbuild.materialize.events import AssetFinished, AssetProgress, AssetRetried, AssetStarted, Event
+from assetbuild.materialize.inputs import InputRefs
+from assetbuild.materialize.interrupt import Interrupt
+from assetbuild.materialize.lane import Lane
+from assetbuild.materialize.ledger import Ledger
+from assetbuild.materialize.report import Outcome
+from assetbuild.materialize.shared import SharedFiles
+from assetbuild.materialize.task import OutputResult, Progress, Task, TaskResult
+from assetbuild.plan.planner import Decision, Known, Planned, Planner
+from assetbuild.record.model import Pointer
+
+__all__ = ["Options", "Scheduler", "log_path"]
+
+_RETRY_BASE_S = 0.5
+_RETRY_MOST_S = 60.0
+
+
+class Pool(Protocol):
+    """Where tasks run: worker processes, or the main process."""
+
+    jobs: int
+
+    def has_room(self) -> bool: ...
+    @property
+    def running(self) -> list[Any]: ...
+    def start(self, handle: Any, task: Task, timeout_s: float | None) -> None: ...
+    def wait(self, others: list[Connection], timeout_s: float | None) -> Any: ...
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to run: the config values by asset, whether to go on after failures, the limits of pools, who listens."""
+
+    run_id: str
+    logs: Path
+    config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    keep_going: bool = False
+    pools: Mapping[str, int] = field(default_factory=dict)
+    on_event: Callable[[Event], None] = lambda _event: None
+    capture: bool = True
+
+
+@dataclass(slots=True)
+class _Job:
+    """One asset function on its way: its outputs, what it waits for, and the outcome of each output."""
+
+    group: tuple[str, ...]
+    waits: int = 0
+    then: list[_Job] = field(default_factory=list)
+    urgency: float = 0.0
+    place: int = 0
+    decisions: dict[str, Decision] = field(default_factory=dict)
+    left: set[str] = field(default_factory=set)
+    attempt: int = 0
+    seconds: float = 0.0
+    failed: bool = False
+
+
+class Scheduler:
+    """Runs one plan to its end."""
+
+    def __init__(
+        self,
+        planner: Planner,
+        planned: Planned,
+        pool: Pool,
+        ledger: Ledger,
+        options: Options,
+        interrupt: Interrupt,
+    ) -> None:
+        """Take what is planned and where to run it."""
+        self.planner = planner
+        self.planned = planned
+        self.pool = pool
+        self.ledger = ledger
+        self.options = options
+        self.interrupt = interrupt
+        self.facts = planner.facts
+        self.graph: Graph = planner.facts.graph
+        self.pointers: dict[tuple[str, str | None], Pointer] = dict(planner.facts.pointers)
+        self.outcomes: dict[str, Outcome] = {}
+        self.lane = Lane()
+        self.inputs = InputRefs(self.facts, self.pointers)
+        self._jobs: dict[str, _Job] = {}
+        self._ready: list[tuple[float, int, _Job]] = []
+        self._later: list[tuple[float, int, _Job]] = []
+        self._stopped_by: str | None = None
+        self.shared = SharedFiles(self.facts, planned)
+
+    def run(self) -> dict[str, Outcome]:
+        """Run everything that is to run, and return the outcomes by asset key."""
+        self._make_jobs()
+        try:
+            while (
+                self._ready or self._later or self.pool.running or self.lane.waiting
+            ) and not self.interrupt.requested:
+                self._dispatch()
+                if self.pool.running or self.lane.waiting or self._later:
+                    self._listen()
+        finally:
+            self.pool.close()
+            self.lane.close(last=self.shared.close)
+            self.shared.record(ledger=self.ledger)
+        self._settle_rest()
+        return self.outcomes
+
+    # -- order
+
+    def _make_jobs(self) -> None:
+        jobs = [_Job(group, place=place, left=set(group)) for place, group in enumerate(self.planned.groups)]
+        for job in jobs:
+            for key in job.group:
+                self._jobs[key] = job
+        for job in jobs:
+            upstream = {
+                self._jobs[up].place: self._jobs[up]
+                for key in job.group
+                for up in self.graph.upstream(key)
+                if up in self._jobs
+            }
+            job.waits = len(upstream)
+            for other in upstream.values():
+                other.then.append(job)
+        # Critical path: the longest recorded way to the end of the graph, own duration included.
+        for job in reversed(jobs):
+            own = max((self._duration(key) for key in job.group), default=0.0)
+            job.urgency = own + max((after.urgency for after in job.then), default=0.0)
+        for job in jobs:
+            if job.waits == 0:
+                self._push(job)
+
+    def _duration(self, key: str) -> float:
+        pointer = self.pointers.get((key, None))
+        return pointer.duration_s if pointer is not None else 0.0
+
+    def _push(self, job: _Job) -> None:
+        heapq.heappush(self._ready, (-job.urgency, job.place, job))
+
+    def _dispatch(self) -> None:
+        now = time.monotonic()
+        while self._later and self._later[0][0] <= now:
+            self._push(heapq.heappop(self._later)[2])
+        held: list[tuple[float, int, _Job]] = []
+        while self._ready and not self.interrupt.requested:
+            entry = heapq.heappop(self._ready)
+            job = entry[2]
+            if self._stopped_by is not None:
+                continue
+            if not job.decisions:
+                job.decisions = self._decide(job)
+            if any(decision.action == "run" for decision in job.decisions.values()):
+                if not self.pool.has_room() or not self._pool_has_room(job):
+                    held.append(entry)
+                    if not self.pool.has_room():
+                        break
+                    continue
+                self._start(job)
+            else:
+                self._settle(job)
+        for entry in held:
+            heapq.heappush(self._ready, entry)
+
+    def _pool_has_room(self, job: _Job) -> bool:
+        name = self._asset(job).definition.pool
+        if name is None or name not in self.options.pools:
+            return True
+        return sum(self._asset(other).definition.pool == name for other in self.pool.running) < self.options.pools[name]
+
+    def _asset(self, job: _Job) -> Asset:
+        return self.graph.assets[job.group[0]]
+
+    # -- one job
+
+    def _decide(self, job: _Job) -> dict[str, Decision]:
+        planned = {key: self.planned.decisions[key] for key in job.group}
+        if all(decision.build_key is not None or decision.problem for decision in planned.values()):
+            return planned
+        return self.planner.decide(job.group, self._known)
+
+    def _known(self, key: str) -> Known:
+        if key in self.graph.sources:
+            return self.planner.known_source(key)
+        pointer = self.pointers.get((key, None))
+        return self.planner.known_asset(pointer.data_version if pointer is not None else None)
+
+    def _settle(self, job: _Job) -> None:
+        for key, decision in job.decisions.items():
+            if decision.action == "restore":
+                self._restore(key, decision)
+            else:
+                self._finish(Outcome(key, None, "fresh", (), decision.data_version))
+
+    def _restore(self, key: str, decision: Decision) -> None:
+        restored = decision.restore
+        assert restored is not None  # noqa: S101
+        outcome = Outcome(key, None, "restored", decision.causes, restored.data_version)
+        if restored.object is None:
+            self.pointers[key, None] = self.ledger.restored(outcome, decision, "", None)
+            self._finish(outcome)
+            return
+        self.lane.put(
+            ("restore", outcome, decision), lambda: self._publish(key, restored.object or "", restored.io_manager)
+        )
+
+    def _start(self, job: _Job) -> None:
+        asset = self._asset(job)
+        problems = [d.problem for d in job.decisions.values() if d.problem]
+        if problems:
+            self._fail(job, problems[0])
+            return
+        job.attempt += 1
+        log = log_path(self.options.logs, asset.key) if self.options.capture else None
+        if log is not None:
+            log.parent.mkdir(parents=True, exist_ok=True)
+        expected = self._duration(asset.key) or None
+        self.options.on_event(AssetStarted(asset.key, None, job.attempt, expected))
+        task = Task(
+            asset=asset.key,
+            partition=None,
+            run_id=self.options.run_id,
+            attempt=job.attempt,
+            inputs=self.inputs.of(asset),
+            config=self.options.config.get(asset.key, {}),
+            log=log,
+        )
+        self.pool.start(job, task, asset.definition.timeout)
+
+    def _listen(self) -> None:
+        timeout_s = max(self._later[0][0] - time.monotonic(), 0.0) if self._later else None
+        others = [self.lane.signal, *self.interrupt.connections]
+        for job, said in self.pool.wait(others, timeout_s):
+            if isinstance(said, Progress):
+                self.options.on_event(AssetProgress(job.group[0], None, said.done, said.total))
+            elif said.error is None:
+                self._arrived(job, said)
+            else:
+                self._failed(job, said)
+        for handle, value in self.lane.results():
+            self._published(handle, value)
+
+    def _arrived(self, job: _Job, result: TaskResult) -> None:
+        job.seconds = result.seconds
+        for key, output in result.outputs.items():
+            metadata = result.metadata.get(key, {})
+            if output.location is None and output.object is not None:
+                handle = ("publish", job, key, output, metadata)
+                self.lane.put(handle, partial(self._publish, key, output.object, output.io_manager))
+            else:
+                self._built(job, key, output, metadata)
+
+    def _failed(self, job: _Job, result: TaskResult) -> None:
+        definition = self._asset(job).definition
+        error = result.error or ""
+        if error == "timeout":
+            error = f"timed out after {definition.timeout:g} seconds"
+        if job.attempt <= definition.retries:
+            # Exponential backoff with full jitter (AWS Architecture Blog, "Exponential Backoff and Jitter").
+            delay = random.uniform(0, min(_RETRY_BASE_S * 2**job.attempt, _RETRY_MOST_S))  # noqa: S311
+            self.options.on_event(AssetRetried(job.group[0], None, job.attempt, error))
+            heapq.heappush(self._later, (time.monotonic() + delay, job.place, job))
+            return
+        job.seconds = result.seconds
+        self._fail(job, error)
+
+    def _fail(self, job: _Job, error: str) -> None:
+        job.failed = True
+        for key in job.group:
+            decision = job.decisions[key]
+            outcome = Outcome(key, None, "failed", _final(decision), None, job.seconds, error, job.attempt)
+            with suppress(RecordError):  # a full disk may be why it failed: the report still says so
+                self.ledger.ended(outcome)
+            self._finish(outcome)
+        if not self.options.keep_going:
+            self._stopped_by = job.group[0]
+
+    # -- publishing, in the lane's thread
+
+    def _publish(self, key: str, object_name: str, io_manager: str) -> tuple[str, str | None]:
+        """Publish an object; return its location, and its stamp unless it lies in a shared file."""
+        outputs = self.facts.outputs
+        manager = outputs.io_managers.get(io_manager)
+        place = outputs.place(key, None, object_name)
+        stamp = manager.publish(place, outputs.objects.path(object_name))
+        shared = manager.shared_stamp_path(place)
+        if shared is not None:
+            self.shared.published(manager, place)
+        return manager.location(place), stamp if shared is None else None
+
+    def _published(self, handle: Any, value: Any) -> None:
+        if handle[0] == "restore":
+            _, outcome, decision = handle
+            if isinstance(value, AssetbuildError):
+                self._restore_failed(outcome, decision, value)
+                return
+            location, stamp = value
+            self.pointers[outcome.asset, None] = self.ledger.restored(outcome, decision, location, stamp)
+            self._finish(outcome)
+            return
+        _, job, key, output, metadata = handle
+        if isinstance(value, AssetbuildError):
+            self._fail(job, str(value))
+            return
+        location, stamp = value
+        self._built(job, key, replace(output, location=location, stamp=stamp), metadata)
+
+    def _restore_failed(self, outcome: Outcome, decision: Decision, error: AssetbuildError) -> None:
+        job = self._jobs[outcome.asset]
+        name = decision.restore.object if decision.restore is not None else None
+        if name is not None and not self.facts.outputs.objects.verify(name):
+            # The object is damaged: it is worth nothing, and the asset runs after all.
+            self.facts.outputs.objects.discard(name)
+            job.decisions = {
+                key: replace(found, action="run", restore=None) if key in job.left else found
+                for key, found in job.decisions.items()
+            }
+            self._push(job)
+            return
+        self._fail(job, str(error))
+
+    # -- outcomes
+
+    def _built(self, job: _Job, key: str, output: OutputResult, metadata: Mapping[str, Any]) -> None:
+        decision = job.decisions[key]
+        version = output.data_version or decision.build_key
+        sources = [self.graph.sources[up] for up in self.graph.upstream(key) if up in self.graph.sources]
+        outcome = Outcome(
+            key,
+            None,
+            "built",
+            _final(decision),
+            version,
+            job.seconds,
+            None,
+            job.attempt,
+            output.rows,
+            output.size_bytes,
+            output.location,
+        )
+        try:
+            self.pointers[key, None] = self.ledger.built(
+                outcome,
+                decision,
+                self.facts.recipe(key),
+                output,
+                traced=self.facts.sources.moved(sources) is None,
+                metadata=metadata,
+            )
+        except AssetbuildError as error:
+            self._fail(job, str(error))
+            return
+        self._finish(outcome)
+
+    def _finish(self, outcome: Outcome) -> None:
+        self.outcomes[outcome.asset] = outcome
+        self.options.on_event(AssetFinished(outcome))
+        job = self._jobs[outcome.asset]
+        job.left.discard(outcome.asset)
+        if job.left:
+            return
+        for after in job.then:
+            after.waits -= 1
+            if job.failed:
+                self._block(after, job.group[0])
+            elif after.waits == 0 and after.left:
+                self._push(after)
+
+    def _block(self, job: _Job, failed: str) -> None:
+        # Level by level, not by recursion: a chain of 5,000 assets may hang below one failure.
+        waiting = [job]
+        while waiting:
+            blocked = waiting.pop()
+            if not blocked.left or blocked.failed:
+                continue
+            blocked.failed = True
+            for key in blocked.group:
+                if key in blocked.left:
+                    blocked.left.discard(key)
+                    self.outcomes[key] = Outcome(key, None, "skipped", (), error=f"upstream {failed!r} failed")
+                    self.options.on_event(AssetFinished(self.outcomes[key]))
+            waiting.extend(blocked.then)
+
+    def _settle_rest(self) -> None:
+        """Say what became of the assets that were never reached: fresh ones are fresh, the others are skipped."""
+        for key, job in self._jobs.items():
+            if key in self.outcomes:
+                continue
+            planned = self.planned.decisions[key]
+            if planned.status == "fresh" and planned.action == "none":
+                outcome = Outcome(key, None, "fresh", (), planned.data_version)
+            elif self.interrupt.requested:
+                outcome = Outcome(key, None, "skipped", (), error="interrupted", attempts=job.attempt)
+            else:
+                outcome = Outcome(key, None, "skipped", (), error=f"not started, because {self._stopped_by!r} failed")
+            self.outcomes[key] = outcome
+            self.options.on_event(AssetFinished(outcome))
+
+
+def log_path(folder: Path, asset: str) -> Path:
+    """Return the file with the captured output of an asset, in the folder of a run."""
+    return folder / f"{'/'.join(path_part(part) for part in asset.split('/'))}.log"
+
+
+def _final(decision: Decision) -> tuple[Any, ...]:
+    return tuple(cause for cause in decision.causes if cause.kind != "upstream")

@@ -1,0 +1,82 @@
+"""What crosses the pipe between the scheduler and a worker: names and versions, never values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from assetbuild.load.settings import Settings
+
+__all__ = ["InputRef", "OutputResult", "Progress", "Task", "TaskResult", "WorkerSetup"]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSetup:
+    """What a worker needs once: the settings, and the bytes of every first-party file that the parent loaded."""
+
+    settings: Settings
+    bundle: Mapping[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class InputRef:
+    """Where one argument comes from: an object of the store, the files of a source, or a plain value."""
+
+    parameter: str
+    key: str
+    kind: Literal["object", "files", "value"]
+    load: str | None = None
+    columns: tuple[str, ...] | None = None
+    io_manager: str = ""
+    object: str = ""
+    paths: tuple[str, ...] = ()
+    source_kind: str = "file"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    value: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One call of an asset function: for which asset, with which inputs, and where its output text goes."""
+
+    asset: str
+    partition: str | None
+    run_id: str
+    attempt: int
+    inputs: tuple[InputRef, ...]
+    config: Mapping[str, Any]
+    log: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class OutputResult:
+    """One value that a task wrote; ``location`` is None while it is not published."""
+
+    data_version: str | None
+    columns: Mapping[str, str]
+    rows: int | None
+    size_bytes: int
+    object: str | None
+    io_manager: str
+    location: str | None = None
+    stamp: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskResult:
+    """How a task ended: its outputs by asset key, or an error."""
+
+    seconds: float
+    outputs: Mapping[str, OutputResult] = field(default_factory=dict)
+    metadata: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A running asset says how far it is."""
+
+    done: float
+    total: float | None

@@ -1,0 +1,220 @@
+"""Adopt, forget and collect: changes to what is stored that run no user code. The caller holds the build lock."""
+
+from __future__ import annotations
+
+import getpass
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+from assetbuild.errors import Problem, UsageError
+from assetbuild.plan.outputs import extension_of
+from assetbuild.plan.planner import Decision, Facts, Known, Planned, Planner
+from assetbuild.record.model import Pointer, Trace
+from assetbuild.store.io import Place
+from assetbuild.store.publish import remove_location
+
+__all__ = ["GcItem", "GcReport", "accept", "clean", "collect"]
+
+
+@dataclass(frozen=True, slots=True)
+class GcItem:
+    """One thing that was, or would be, removed: an object, an orphaned value, or an asset's record."""
+
+    kind: str
+    name: str
+    size_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class GcReport:
+    """What ``gc`` removed."""
+
+    removed: list[GcItem] = field(default_factory=list)
+
+    @property
+    def bytes(self) -> int:
+        """The bytes that were freed."""
+        return sum(item.size_bytes for item in self.removed)
+
+
+def accept(planner: Planner, planned: Planned, selected: frozenset[str], reason: str, run_id: str) -> list[str]:
+    """Trace the current values of the selection under today's build keys; return the assets that were adopted.
+
+    Raises UsageError when a selected asset was never built, or something upstream of it is stale and not selected.
+    """
+    facts = planner.facts
+
+    def known(key: str) -> Known:
+        if key in facts.graph.sources:
+            return planner.known_source(key)
+        if key in selected:
+            pointer = facts.pointers.get((key, None))
+            return planner.known_asset(pointer.data_version if pointer is not None else None)
+        return planner.known_asset(planned.decisions[key].version)
+
+    adopted: list[tuple[Pointer, Decision]] = []
+    problems: list[Problem] = []
+    for key in (key for key in facts.graph.assets if key in selected):
+        pointer = facts.pointers.get((key, None))
+        if pointer is None:
+            problems.append(
+                Problem(f"asset {key!r} was never built, so there is no value to accept", (), "Build it first.")
+            )
+            continue
+        decision = planner.decide((key,), known)[key]
+        if decision.build_key is None:
+            waits = [up for up in facts.graph.upstream(key) if known(up).version is None]
+            advice = f"Accept or build it too: {', '.join(waits)}." if waits else ""
+            problems.append(
+                Problem(
+                    f"asset {key!r} cannot be accepted: {decision.problem or 'upstream of it is stale'}", (), advice
+                )
+            )
+        elif decision.status != "fresh":
+            adopted.append((pointer, decision))
+    if problems:
+        raise UsageError(*problems)
+    with facts.record.transaction():
+        for pointer, decision in adopted:
+            _adopt(facts, pointer, decision, reason, run_id)
+    return [pointer.asset for pointer, _ in adopted]
+
+
+def _adopt(facts: Facts, pointer: Pointer, decision: Decision, reason: str, run_id: str) -> None:
+    assert decision.build_key is not None  # noqa: S101  # checked above
+    components_id = facts.record.add_components(decision.components)
+    facts.record.add_texts(facts.recipe(pointer.asset).texts)
+    facts.record.add_trace(
+        Trace(
+            pointer.asset,
+            pointer.partition,
+            decision.build_key,
+            pointer.data_version,
+            pointer.object,
+            pointer.io_manager,
+            run_id,
+            time.time(),
+            pointer.duration_s,
+            reason,
+            getpass.getuser(),
+        ),
+        components_id,
+    )
+    facts.record.set_pointer(replace(pointer, build_key=decision.build_key, components_id=components_id, traced=True))
+
+
+def clean(facts: Facts, selected: frozenset[str]) -> list[str]:
+    """Forget pointer, value and traces of the selected assets; return those of which anything was known."""
+    cleaned: list[str] = []
+    for key in (key for key in facts.graph.assets if key in selected):
+        pointer = facts.pointers.get((key, None))
+        traced = any(trace.asset == key for trace in facts.record.all_traces()) if pointer is None else True
+        if not traced:
+            continue
+        with facts.record.transaction():
+            facts.record.forget(key)
+        if pointer is not None:
+            _remove_published(facts, pointer.asset, pointer.partition, pointer.object, pointer.io_manager)
+        cleaned.append(key)
+    _remove_objects(facts, _unreferenced(facts, frozenset(_current_objects(facts, without=selected))))
+    return cleaned
+
+
+def collect(facts: Facts, *, keep_days: float | None, keep_last: int | None, dry_run: bool) -> GcReport:
+    """Remove orphaned values, traces beyond what is to be kept, and the objects that nothing leads to any more.
+
+    What is materialized now by a declared asset is always kept. Without ``keep_days`` and ``keep_last`` every traced
+    value is kept; with both, what either of them keeps.
+    """
+    removed: list[GcItem] = []
+    declared = facts.graph.assets
+    orphaned = [
+        pointer
+        for key, pointer in sorted(facts.pointers.items(), key=lambda item: item[0][0])
+        if key[0] not in declared
+    ]
+    removed += [
+        GcItem("orphan", pointer.location or pointer.asset, _object_size(facts, pointer.object)) for pointer in orphaned
+    ]
+    left_behind = [entry for entry in facts.record.orphans() if entry[1] in declared]
+    removed += [GcItem("left behind", location) for location, *_ in left_behind]
+    kept = frozenset(_kept(facts, keep_days, keep_last))
+    objects = _unreferenced(facts, kept)
+    current = {pointer.object for pointer in orphaned}
+    removed += [GcItem("object", name, _object_size(facts, name)) for name in objects if name not in current]
+    if dry_run:
+        return GcReport(removed)
+    for pointer in orphaned:
+        with facts.record.transaction():
+            facts.record.forget(pointer.asset)
+        _remove_published(facts, pointer.asset, pointer.partition, pointer.object, pointer.io_manager)
+    for location, asset, partition, io_manager in facts.record.orphans():
+        _remove_left_behind(facts, location, asset, partition, io_manager)
+    with facts.record.transaction():
+        facts.record.delete_traces(objects)
+    _remove_objects(facts, objects)
+    return GcReport(removed)
+
+
+def _kept(facts: Facts, keep_days: float | None, keep_last: int | None) -> Iterator[str]:
+    declared = facts.graph.assets
+    yield from _current_objects(facts, without=frozenset({key for key, _ in facts.pointers} - set(declared)))
+    by_asset: dict[tuple[str, str | None], list[Trace]] = {}
+    for trace in facts.record.all_traces():
+        if trace.asset in declared:
+            by_asset.setdefault((trace.asset, trace.partition), []).append(trace)
+    oldest = time.time() - keep_days * 86_400 if keep_days is not None else None
+    for traces in by_asset.values():
+        recent = {trace.object for trace in traces[len(traces) - keep_last :]} if keep_last else set()
+        for trace in traces:
+            if trace.object is None:
+                continue
+            is_young = oldest is not None and trace.created_at >= oldest
+            if (keep_days is None and keep_last is None) or is_young or trace.object in recent:
+                yield trace.object
+
+
+def _current_objects(facts: Facts, *, without: frozenset[str]) -> Iterator[str]:
+    for pointer in facts.pointers.values():
+        if pointer.object is not None and pointer.asset not in without:
+            yield pointer.object
+    for trace in facts.record.all_traces():
+        if trace.object is not None and without and trace.asset not in without and trace.asset in facts.graph.assets:
+            yield trace.object
+
+
+def _unreferenced(facts: Facts, kept: frozenset[str]) -> list[str]:
+    return [name for name in facts.outputs.objects.names() if name not in kept]
+
+
+def _remove_objects(facts: Facts, names: Iterable[str]) -> None:
+    for name in names:
+        facts.outputs.objects.discard(name)
+
+
+def _remove_published(
+    facts: Facts, asset: str, partition: str | None, object_name: str | None, io_manager: str
+) -> None:
+    if object_name is not None:
+        manager = facts.outputs.io_managers.get(io_manager)
+        manager.remove(facts.outputs.place(asset, partition, object_name))
+        manager.close()
+
+
+def _remove_left_behind(facts: Facts, location: str, asset: str, partition: str | None, io_manager: str) -> None:
+    manager = facts.outputs.io_managers.get(io_manager)
+    place = Place(
+        warehouse=facts.outputs.warehouse, asset_key=asset, partition_key=partition, extension=extension_of(location)
+    )
+    if manager.shared_stamp_path(place) is not None:
+        manager.remove(place)
+        manager.close()
+    else:
+        remove_location(facts.outputs.warehouse.parent, location)
+    with facts.record.transaction():
+        facts.record.forget_orphan(location)
+
+
+def _object_size(facts: Facts, name: str | None) -> int:
+    return facts.outputs.objects.size(name) if name is not None and facts.outputs.objects.has(name) else 0
