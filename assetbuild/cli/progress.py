@@ -1,0 +1,148 @@
+"""The lines of a running build: what finished, with what, and why it ran.
+
+The same lines go to a pipe, to a file and above the live view of a terminal (``live.py``).
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, field
+
+from assetbuild.cli.formats import cell_width, clip, counted, duration, padded, size
+from assetbuild.cli.status import cause_text, label
+from assetbuild.cli.terminal import Terminal
+from assetbuild.materialize.events import AssetFinished, AssetRetried, Event, RunPlanned, RunStarted, Waiting
+from assetbuild.materialize.report import Outcome, Report
+
+__all__ = ["BuildLines", "summary_lines"]
+
+_NAME_CELLS = 40
+_TOOK_CELLS = 8
+_AMOUNT_CELLS = 12
+_QUIET_SHOWN = 10  # lines for assets that did not run; a failure at the root of 5,000 assets skips them all
+_ERRORS_SHOWN = 20
+_NAMES_SHOWN = 8
+_CAUSES_SHOWN = 2
+
+
+@dataclass
+class BuildLines:
+    """Turns the events of one build into lines, and prints them."""
+
+    terminal: Terminal
+    width: int = 0
+    planned: frozenset[tuple[str, str | None]] = frozenset()
+    run_id: str = "last"
+    quiet: dict[str, int] = field(default_factory=lambda: {"skipped": 0, "fresh": 0})
+    failed: int = 0
+
+    def __call__(self, event: Event) -> None:
+        """Print what there is to say about an event."""
+        if isinstance(event, Waiting):
+            self.terminal.note(f"waiting for another build: {event.holder}")
+        else:
+            self.terminal.print(*self.lines(event))
+
+    def close(self) -> None:
+        """Say how many lines were left out."""
+        self.terminal.print(*self.left_out())
+
+    def lines(self, event: Event) -> list[str]:
+        """Return the lines for an event, mostly none."""
+        if isinstance(event, RunStarted):
+            self.run_id = event.run_id
+        elif isinstance(event, RunPlanned):
+            steps = [step for step in event.plan if step.status != "fresh"]
+            self.planned = frozenset((step.asset, step.partition) for step in steps)
+            names = (cell_width(label(step.asset, step.partition)) for step in steps)
+            self.width = min(max(names, default=0), _NAME_CELLS)
+        elif isinstance(event, AssetRetried):
+            what = f"attempt {event.attempt} failed: {_last_line(event.error)}"
+            return [self._line("retry", label(event.asset, event.partition), "", "", what)]
+        elif isinstance(event, AssetFinished):
+            return self._finished(event.outcome)
+        return []
+
+    def left_out(self) -> list[str]:
+        """Return a line for each outcome that got too many."""
+        return [
+            self._line(outcome, f"{number - _QUIET_SHOWN:,} more", "", "", "")
+            for outcome, number in self.quiet.items()
+            if number > _QUIET_SHOWN
+        ]
+
+    def _finished(self, outcome: Outcome) -> list[str]:
+        name = label(outcome.asset, outcome.partition)
+        if outcome.outcome == "failed":
+            self.failed += 1
+            line = self._line("failed", name, duration(outcome.seconds), "", _tries(outcome))
+            error = (outcome.error or "").rstrip().splitlines()
+            return [line, *_block(error if self.failed <= _ERRORS_SHOWN else error[-1:])]
+        if outcome.outcome in self.quiet:
+            if outcome.outcome == "fresh" and (outcome.asset, outcome.partition) not in self.planned:
+                return []
+            self.quiet[outcome.outcome] += 1
+            if self.quiet[outcome.outcome] > _QUIET_SHOWN:
+                return []
+            why = _why_skipped(outcome) if outcome.outcome == "skipped" else "its inputs came out equal"
+            return [self._line(outcome.outcome, name, "", "", why)]
+        return [self._line(outcome.outcome, name, duration(outcome.seconds), _amount(outcome), _causes(outcome))]
+
+    def _line(self, outcome: str, name: str, took: str, amount: str, text: str) -> str:
+        head = (
+            f"{padded(name, self.width)}  {took:>{_TOOK_CELLS}}  {amount:>{_AMOUNT_CELLS}}".rstrip()
+            if took
+            else padded(name, self.width)
+        )
+        start = f"  {padded(outcome, 8)}  "
+        left = None if self.terminal.width is None else max(self.terminal.width - len(start) - cell_width(head) - 2, 12)
+        shown = text if left is None else clip(text, left)
+        return f"  {self.terminal.style(padded(outcome, 8), outcome)}  {head}  {shown}".rstrip()
+
+
+def summary_lines(terminal: Terminal, report: Report) -> list[str]:
+    """Return the end of a build: what failed and where to read on, and counts that add up to all assets."""
+    counts = report.counts()
+    total = len(report.assets)
+    if total == 0:
+        return ["nothing to do: there are no assets"]
+    if report.status == "success" and counts == {"fresh": total}:
+        return [f"nothing to do: {counted(total, 'asset')} {'is' if total == 1 else 'are'} fresh"]
+    lines = []
+    failed = [outcome for outcome in report.assets if outcome.outcome == "failed"]
+    if failed:
+        names = ", ".join(label(outcome.asset, outcome.partition) for outcome in failed[:_NAMES_SHOWN])
+        more = f" and {len(failed) - _NAMES_SHOWN:,} more" if len(failed) > _NAMES_SHOWN else ""
+        lines += [f"failed: {names}{more}", f"more: assetbuild logs {report.run_id} {shlex.quote(failed[0].asset)}"]
+    said = ", ".join(terminal.style(f"{number:,} {name}", name) for name, number in counts.items())
+    how = terminal.style("interrupted: ", "interrupted") if report.status == "interrupted" else ""
+    return [*lines, f"{how}{said} in {duration(report.seconds)}"]
+
+
+def _amount(outcome: Outcome) -> str:
+    if outcome.rows is not None:
+        return counted(outcome.rows, "row")
+    return "" if outcome.size_bytes is None else size(outcome.size_bytes)
+
+
+def _causes(outcome: Outcome) -> str:
+    said = [cause_text(cause) for cause in outcome.causes[:_CAUSES_SHOWN]]
+    if len(outcome.causes) > _CAUSES_SHOWN:
+        said.append(f"and {len(outcome.causes) - _CAUSES_SHOWN} more")
+    return "; ".join(said)
+
+
+def _tries(outcome: Outcome) -> str:
+    return f"after {outcome.attempts} attempts" if outcome.attempts > 1 else ""
+
+
+def _why_skipped(outcome: Outcome) -> str:
+    return _last_line(outcome.error) if outcome.error else _causes(outcome)
+
+
+def _last_line(text: str) -> str:
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
+
+
+def _block(lines: list[str]) -> list[str]:
+    return [f"      {line}".rstrip() for line in lines]

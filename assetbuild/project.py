@@ -1,0 +1,422 @@
+"""The page that shows the flow: open a project, plan it, materialize it. Only this module knows every stage."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from assetbuild.errors import Problem, RecordError, UsageError, closest
+from assetbuild.graph.model import Graph
+from assetbuild.graph.selection import Verdict, select
+from assetbuild.load.config import gather, resolve
+from assetbuild.load.definitions import Definitions, load_definitions
+from assetbuild.load.recipes import Recipes
+from assetbuild.load.settings import Settings, find_root, read_settings
+from assetbuild.materialize.build import (
+    BuildOptions,
+    Loaded,
+    captured_output,
+    new_run_id,
+    prepare_state_folder,
+    run_build,
+)
+from assetbuild.materialize.events import Event, Waiting
+from assetbuild.materialize.upkeep import GcItem, GcReport, accept, clean, collect
+from assetbuild.plan.details import AssetDetails, describe_asset
+from assetbuild.plan.doctor import Finding, findings
+from assetbuild.plan.explain import Explanation, explain
+from assetbuild.plan.outputs import Outputs
+from assetbuild.plan.planner import Facts, Planned, Planner
+from assetbuild.plan.sources import SourceObserver
+from assetbuild.record.lock import build_lock
+from assetbuild.record.model import RunRow
+from assetbuild.record.stamps import StampCache
+from assetbuild.record.state import Record
+from assetbuild.store.io import InputContext
+from assetbuild.store.objects import Objects
+from assetbuild.store.registry import IOManagers
+
+if TYPE_CHECKING:
+    from assetbuild.materialize.report import Report
+    from assetbuild.plan.model import Plan
+
+__all__ = ["AssetDetails", "AssetLog", "Explanation", "Finding", "GcItem", "GcReport", "Project"]
+
+
+@dataclass(frozen=True, slots=True)
+class AssetLog:
+    """What one asset wrote in one run, and how that ended."""
+
+    asset: str
+    partition: str | None
+    outcome: str
+    error: str | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """A project as it was loaded: definitions, recipes and config, and the stamps of the files they came from."""
+
+    settings: Settings
+    definitions: Definitions
+    io_managers: IOManagers
+    recipes: Recipes
+    config: Mapping[str, Mapping[str, Any]]
+    stamps: Mapping[str, tuple[int, int, int] | None]
+
+
+class Project:
+    """A project folder: its graph, its plan, its builds.
+
+    Definitions are loaded on first use, and again when one of their files changed.
+    """
+
+    def __init__(self, root: Path, *, config_file: Path | None = None, settings: Sequence[str] = ()) -> None:
+        """Use ``Project.open``."""
+        self.root = root
+        self.warnings: list[str] = []
+        self._config_file = config_file
+        self._assignments = tuple(settings)
+        self._stage: _Stage | None = None
+
+    @classmethod
+    def open(
+        cls,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        config_file: str | os.PathLike[str] | None = None,
+        settings: Sequence[str] = (),
+    ) -> Self:
+        """Open the project in the folder ``path``, or, without one, at or above the working directory.
+
+        ``config_file`` (TOML or JSON) and ``settings`` (``"ASSET.KEY=VALUE"``) go over the config of the project file.
+        Raises ProjectNotFoundError, and UsageError for bad settings; definitions are loaded later.
+        """
+        root = find_root() if path is None else Path(path).absolute()
+        read_settings(root)
+        return cls(root, config_file=None if config_file is None else Path(config_file), settings=settings)
+
+    @property
+    def graph(self) -> Graph:
+        """The validated graph; raises DefinitionError with every problem of the definitions."""
+        return self._loaded().definitions.graph
+
+    @property
+    def settings(self) -> Settings:
+        """What the project's settings file says."""
+        return self._loaded().settings
+
+    # -- plan
+
+    def select(self, selection: str | Sequence[str] = ()) -> frozenset[str]:
+        """Return the keys of the assets that a selection means; no selection means all."""
+        chosen = (selection,) if isinstance(selection, str) else tuple(selection)
+        return select(self.graph, chosen, verdicts=self._verdicts)
+
+    def plan(
+        self,
+        selection: str | Sequence[str] = (),
+        *,
+        only: bool = False,
+        force: bool = False,
+        partition: str | None = None,
+    ) -> Plan:
+        """Return what is stale in the selection and upstream of it, and why. Changes nothing."""
+        _no_partitions(partition)
+        with self._facts() as facts:
+            return self._planner(facts, selection, only=only, force=force).plan().plan
+
+    def status(self, selection: str | Sequence[str] = ()) -> Plan:
+        """Return the plan of the selection: each asset with its status and causes."""
+        return self.plan(selection)
+
+    # -- materialize
+
+    def materialize(  # noqa: PLR0913  # the flags of the command
+        self,
+        selection: str | Sequence[str] = (),
+        *,
+        jobs: int | None = None,
+        keep_going: bool = False,
+        force: bool = False,
+        only: bool = False,
+        partition: str | None = None,
+        wait: bool = True,
+        on_event: Callable[[Event], None] | None = None,
+    ) -> Report:
+        """Build what is stale in the selection and upstream of it, and report every outcome.
+
+        ``jobs=0`` runs in this process, for debugging. Assets that fail are in the report; what raises is bad
+        usage, bad definitions, BusyError without ``wait``, and trouble with the state database.
+        """
+        _no_partitions(partition)
+        listen = on_event if on_event is not None else lambda _event: None
+        settings = self._loaded().settings
+        self.select(selection)  # a typo is reported before anything is written
+        try:
+            prepare_state_folder(settings)
+            lock = build_lock(
+                settings.state_folder / "build.lock", wait=wait, on_wait=lambda holder: listen(Waiting(holder))
+            )
+            with lock, self._facts(write=True) as facts:
+                planner = self._planner(facts, selection, only=only, force=force)
+                planned = _without_lost(planner)
+                return run_build(
+                    planner, planned, self._build_input(), BuildOptions(jobs, keep_going, listen), new_run_id()
+                )
+        except (OSError, RecordError) as error:
+            return self._nothing_to_do(error, selection, only=only, force=force)
+
+    def _nothing_to_do(self, error: Exception, selection: str | Sequence[str], *, only: bool, force: bool) -> Report:
+        """Answer for a folder that cannot be written: when all is fresh nothing has to be."""
+        from assetbuild.materialize.report import Outcome, Report  # noqa: PLC0415  # only on this path
+
+        with self._facts() as facts:
+            planned = self._planner(facts, selection, only=only, force=force).plan()
+        if not planned.plan.is_fresh:
+            raise (
+                error
+                if isinstance(error, RecordError)
+                else RecordError(f"the project folder cannot be written: {error}")
+            )
+        fresh = tuple(
+            Outcome(step.asset, None, "fresh", (), planned.decisions[step.asset].data_version) for step in planned.plan
+        )
+        return Report(None, "success", fresh, 0.0, planned.plan.warnings)
+
+    def load(self, key: str, type: str | None = None) -> Any:  # noqa: A002  # reads best at the call
+        """Return the value of an asset as it is materialized now.
+
+        ``type`` names a type to load it as, such as ``"pandas.DataFrame"`` or ``"polars.LazyFrame"``.
+
+        Raises UsageError for an unknown or never built asset.
+        """
+        with self._facts() as facts:
+            key = self._one(key, facts)
+            pointer = facts.pointers.get((key, None))
+            if pointer is None:
+                raise UsageError(
+                    Problem(f"asset {key!r} was never built", (), f"Build it: assetbuild materialize '{key}'")
+                )
+            if pointer.object is None:
+                return None
+            if not facts.outputs.readopt(pointer):
+                raise UsageError(
+                    Problem(f"the stored value of {key!r} is gone", (), f"Build it: assetbuild materialize '{key}'")
+                )
+            path = facts.outputs.objects.path(pointer.object)
+            manager = self._loaded().io_managers.get(pointer.io_manager)
+            return manager.load(InputContext(asset_key=key, path=path, load=type))
+
+    # -- explain
+
+    def why(self, asset: str) -> Explanation:
+        """Explain everything about one asset's staleness: causes with diffs, and the chain to the root."""
+        with self._facts() as facts:
+            key = self._one(asset, facts)
+            planned = self._planner(facts, (f'key:"{key}"',)).plan()
+            return explain(key, planned, facts, self._loaded().recipes.code(key))
+
+    def show(self, key: str) -> AssetDetails:
+        """Return everything that can be shown about an asset or a source."""
+        with self._facts() as facts:
+            if key in facts.graph.sources:
+                return describe_asset(key, facts, None)
+            key = self._one(key, facts)
+            planned = self._planner(facts, (f'key:"{key}"',)).plan()
+            step = next(step for step in planned.plan if step.asset == key)
+            return describe_asset(key, facts, step)
+
+    def runs(self, limit: int | None = 50) -> list[RunRow]:
+        """Return past runs, newest first."""
+        with self._reading() as record:
+            return record.runs(limit)
+
+    def log(self, run: str = "last", asset: str | None = None) -> list[AssetLog]:
+        """Return what the assets of a run wrote; ``run`` is an id, the beginning of one, or ``last``.
+
+        Raises UsageError for an unknown run, or an asset that did not run in it.
+        """
+        with self._reading() as record:
+            run_id = _run_id(run, record.runs())
+            rows = [
+                row for row in reversed(record.materializations(run_id=run_id)) if asset is None or row.asset == asset
+            ]
+        if asset is not None and not rows:
+            raise UsageError(Problem(f"asset {asset!r} did not run in run {run_id}", (), "See 'assetbuild runs'."))
+        settings = self._loaded().settings
+        return [
+            AssetLog(row.asset, row.partition, row.outcome, row.error, captured_output(settings, run_id, row.asset))
+            for row in rows
+        ]
+
+    def doctor(self) -> list[Finding]:
+        """Look for trouble, and say what is well."""
+        with self._facts() as facts:
+            return findings(facts, self._loaded().recipes.code)
+
+    # -- upkeep
+
+    def accept(self, selection: str | Sequence[str], reason: str) -> list[str]:
+        """Adopt the current values of exactly the selection under today's build keys, on record with the reason.
+
+        Raises UsageError when one was never built, or something stale upstream is not in the selection.
+        """
+        if not reason.strip():
+            raise UsageError(Problem("a reason is needed", (), "Say in a few words why the value is still right."))
+        selected = self.select(selection)
+        with self._locked("accept") as (facts, run_id):
+            planner = self._planner(facts, selection)
+            return accept(planner, planner.plan(), selected, reason, run_id)
+
+    def clean(self, selection: str | Sequence[str]) -> list[str]:
+        """Forget pointer, value and traces of exactly the selection."""
+        selected = self.select(selection)
+        with self._locked("clean") as (facts, _):
+            return clean(facts, selected)
+
+    def gc(self, *, keep_days: float | None = None, keep_last: int | None = None, dry_run: bool = False) -> GcReport:
+        """Remove orphans and objects that nothing needs; with limits, also old versions beyond them."""
+        if dry_run:
+            with self._facts() as facts:
+                return collect(facts, keep_days=keep_days, keep_last=keep_last, dry_run=True)
+        with self._locked("gc") as (facts, _):
+            return collect(facts, keep_days=keep_days, keep_last=keep_last, dry_run=False)
+
+    # -- the stages, in the order in which data flows
+
+    def _loaded(self) -> _Stage:
+        if self._stage is None or self._stage.stamps != _stamps(self._stage.stamps):
+            settings = read_settings(self.root)
+            io_managers = IOManagers(settings.root, settings.root / settings.warehouse, settings.io_managers)
+            definitions = load_definitions(settings, io_managers)
+            values = gather(settings, self._config_file, self._assignments, definitions.graph)
+            config, parts = resolve(definitions.graph, values)
+            recipes = Recipes(settings, definitions, io_managers, parts)
+            files = [*definitions.importer.files, str(settings.file or ""), str(self._config_file or "")]
+            self._stage = _Stage(settings, definitions, io_managers, recipes, config, _stamps(filter(None, files)))
+        return self._stage
+
+    @contextmanager
+    def _facts(self, *, write: bool = False) -> Iterator[Facts]:
+        stage = self._loaded()
+        folder = stage.settings.state_folder
+        record = Record.open(folder / "state.db") if write else Record.read(folder / "state.db")
+        self.warnings.extend(warning for warning in record.warnings if warning not in self.warnings)
+        stamps = StampCache(folder / "stamps.db")
+        try:
+            yield Facts(
+                graph=stage.definitions.graph,
+                recipe=stage.recipes.recipe,
+                record=record,
+                pointers=record.pointers(),
+                sources=SourceObserver(self.root, stamps, stage.io_managers),
+                outputs=Outputs(
+                    self.root / stage.settings.warehouse,
+                    stage.io_managers,
+                    Objects(folder / "objects"),
+                    stamps,
+                    record.shared_stamps(),
+                ),
+            )
+            stamps.flush()
+        finally:
+            record.close()
+
+    @contextmanager
+    def _locked(self, command: str) -> Iterator[tuple[Facts, str]]:
+        """Hold the build lock, and record a run for what is done under it."""
+        settings = self._loaded().settings
+        prepare_state_folder(settings)
+        with (
+            build_lock(settings.state_folder / "build.lock", wait=True, on_wait=self._note_wait),
+            self._facts(write=True) as facts,
+        ):
+            run_id = new_run_id()
+            facts.record.begin_run(run_id, command)
+            status = "failed"
+            try:
+                yield facts, run_id
+                status = "success"
+            finally:
+                facts.record.finish_run(run_id, status, {})
+
+    def _note_wait(self, holder: str) -> None:
+        self.warnings.append(f"waited for another build ({holder})")
+
+    @contextmanager
+    def _reading(self) -> Iterator[Record]:
+        record = Record.read(self._loaded().settings.state_folder / "state.db")
+        try:
+            yield record
+        finally:
+            record.close()
+
+    def _one(self, key: str, facts: Facts) -> str:
+        if key in facts.graph.assets:
+            return key
+        near = closest(key, facts.graph.assets)
+        if key in facts.graph.sources:
+            raise UsageError(
+                Problem(f"{key!r} is a source, not an asset", (), "Sources are not built: name an asset that reads it.")
+            )
+        raise UsageError(
+            Problem(f"no asset is called {key!r}", (("closest", near),) if near else (), "See 'assetbuild list'.")
+        )
+
+    def _planner(
+        self, facts: Facts, selection: str | Sequence[str], *, only: bool = False, force: bool = False
+    ) -> Planner:
+        selected = self.select(selection)
+        self._loaded().recipes.check(facts.graph.closure(selected))
+        return Planner(facts, selected=selected, only=only, force=force)
+
+    def _verdicts(self) -> Mapping[str, Verdict]:
+        return {
+            step.asset: Verdict(step.status, frozenset(cause.kind for cause in step.causes)) for step in self.plan()
+        }
+
+    def _build_input(self) -> Loaded:
+        stage = self._loaded()
+        bundle = {path: file.data for path, file in stage.definitions.importer.files.items()}
+        return Loaded(stage.settings, stage.definitions.graph, bundle, stage.config)
+
+
+def _run_id(run: str, runs: Sequence[RunRow]) -> str:
+    if run in {"last", "latest"} and runs:
+        return runs[0].run_id
+    found = [row.run_id for row in runs if row.run_id.startswith(run)]
+    if len(found) == 1 or run in found:
+        return run if run in found else found[0]
+    near = closest(run, [row.run_id for row in runs])
+    headline = f"{len(found)} runs begin with {run!r}" if found else f"no run is called {run!r}"
+    facts = (("candidates", ", ".join(found[:5])),) if found else (("closest", near),) if near else ()
+    raise UsageError(Problem(headline, facts, "See 'assetbuild runs'."))
+
+
+def _without_lost(planner: Planner) -> Planned:
+    planned = planner.plan()
+    while planner.find_lost(planned):
+        planned = planner.plan()
+    return planned
+
+
+def _stamps(files: Any) -> dict[str, tuple[int, int, int] | None]:
+    stamps: dict[str, tuple[int, int, int] | None] = {}
+    for path in files:
+        try:
+            status = os.stat(path)
+            stamps[path] = (status.st_mtime_ns, status.st_size, status.st_ino)
+        except OSError:
+            stamps[path] = None
+    return stamps
+
+
+def _no_partitions(partition: str | None) -> None:
+    if partition is not None:
+        raise UsageError(Problem(f"no asset of this project has partitions, and {partition!r} was asked for"))
