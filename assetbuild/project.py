@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from assetbuild.errors import Problem, RecordError, UsageError, closest
+from assetbuild.errors import BusyError, Problem, RecordError, UsageError, closest
 from assetbuild.graph.model import Graph
 from assetbuild.graph.selection import Verdict, select
 from assetbuild.load.config import gather, resolve
@@ -21,6 +21,7 @@ from assetbuild.materialize.build import (
     Loaded,
     captured_output,
     new_run_id,
+    others_at_work,
     prepare_state_folder,
     run_build,
 )
@@ -32,7 +33,7 @@ from assetbuild.plan.explain import Explanation, explain
 from assetbuild.plan.outputs import Outputs
 from assetbuild.plan.planner import Facts, Planned, Planner
 from assetbuild.plan.sources import SourceObserver
-from assetbuild.record.lock import build_lock
+from assetbuild.record.lock import busy, project_lock
 from assetbuild.record.model import RunRow
 from assetbuild.record.stamps import StampCache
 from assetbuild.record.state import Record
@@ -160,15 +161,13 @@ class Project:
         self.select(selection)  # a typo is reported before anything is written
         try:
             prepare_state_folder(settings)
-            lock = build_lock(
-                settings.state_folder / "build.lock", wait=wait, on_wait=lambda holder: listen(Waiting(holder))
-            )
-            with lock, self._facts(write=True) as facts:
+            with self._project_lock(listen, alone=False, wait=wait), self._facts(write=True) as facts:
                 planner = self._planner(facts, selection, only=only, force=force)
                 planned = _without_lost(planner)
-                return run_build(
-                    planner, planned, self._build_input(), BuildOptions(jobs, keep_going, listen), new_run_id()
-                )
+                if not wait and not planned.plan.is_fresh and (holder := others_at_work(facts.record)):
+                    raise BusyError(busy(holder))
+                options = BuildOptions(jobs, keep_going, listen)
+                return run_build(planner, planned, self._build_input(), options, new_run_id())
         except (OSError, RecordError) as error:
             return self._nothing_to_do(error, selection, only=only, force=force)
 
@@ -333,10 +332,7 @@ class Project:
         """Hold the build lock, and record a run for what is done under it."""
         settings = self._loaded().settings
         prepare_state_folder(settings)
-        with (
-            build_lock(settings.state_folder / "build.lock", wait=True, on_wait=self._note_wait),
-            self._facts(write=True) as facts,
-        ):
+        with self._project_lock(self._note_wait, alone=True), self._facts(write=True) as facts:
             run_id = new_run_id()
             facts.record.begin_run(run_id, command)
             status = "failed"
@@ -346,8 +342,18 @@ class Project:
             finally:
                 facts.record.finish_run(run_id, status, {})
 
-    def _note_wait(self, holder: str) -> None:
-        self.warnings.append(f"waited for another build ({holder})")
+    def _note_wait(self, event: Event) -> None:
+        self.warnings.append(f"waited for another build ({getattr(event, 'holder', '')})")
+
+    def _project_lock(
+        self, listen: Callable[[Event], None], *, alone: bool, wait: bool = True
+    ) -> AbstractContextManager[None]:
+        def holder() -> str:
+            with self._reading() as record:
+                return others_at_work(record) or "another process"
+
+        folder = self._loaded().settings.state_folder
+        return project_lock(folder, alone=alone, holder=holder, wait=wait, on_wait=lambda held: listen(Waiting(held)))
 
     @contextmanager
     def _reading(self) -> Iterator[Record]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 import types
 from collections.abc import Callable, Mapping, Sequence
@@ -35,6 +36,8 @@ def asset(
     retries: int = 0,
     timeout: float | None = None,
     pool: str | None = None,
+    priority: float = 0,
+    memory: int | str | None = None,
     env: Sequence[str] = (),
     checks: Sequence[Any] = (),
     unordered: bool = False,
@@ -56,6 +59,8 @@ def asset(
     retries: int = 0,
     timeout: float | None = None,
     pool: str | None = None,
+    priority: float = 0,
+    memory: int | str | None = None,
     env: Sequence[str] = (),
     checks: Sequence[Any] = (),
     unordered: bool = False,
@@ -65,8 +70,9 @@ def asset(
     A parameter named like an asset is a dependency and is loaded as its
     annotation asks. ``key`` is the function's name unless said otherwise;
     ``deps`` depends without loading; ``timeout`` is in seconds and ``retries``
-    are extra attempts. Nothing is checked here beyond types: the graph
-    reports all problems of all definitions at once.
+    are extra attempts; assets of higher ``priority`` start first; ``memory``, bytes or
+    text such as ``"2 GB"``, is what the function takes at its peak. Nothing is checked here
+    beyond types: the graph reports all problems of all definitions at once.
     """
 
     def decorate(decorated: Function, depth: int = 1) -> AssetDefinition:
@@ -95,6 +101,8 @@ def asset(
             retries=retries,
             timeout=timeout,
             pool=pool,
+            priority=priority,
+            memory=memory,
         )
 
     if function is None:
@@ -111,6 +119,8 @@ def multi_asset(
     retries: int = 0,
     timeout: float | None = None,
     pool: str | None = None,
+    priority: float = 0,
+    memory: int | str | None = None,
     env: Sequence[str] = (),
     partitions: Any = None,
 ) -> Callable[[Function], AssetDefinition]:
@@ -141,6 +151,8 @@ def multi_asset(
             retries=retries,
             timeout=timeout,
             pool=pool,
+            priority=priority,
+            memory=memory,
         )
 
     return decorate
@@ -181,6 +193,8 @@ def _declared(
     retries: int,
     timeout: float | None,
     pool: str | None,
+    priority: float,
+    memory: int | str | None,
 ) -> AssetDefinition:
     if isinstance(function, AssetDefinition):
         problems.append("the function is an asset already")
@@ -206,6 +220,8 @@ def _declared(
         retries=retries,
         timeout=timeout,
         pool=pool,
+        priority=priority,
+        memory_bytes=_bytes(memory, problems),
         problems=tuple(problems),
     )
     declare(definition)
@@ -231,6 +247,18 @@ def _key(key: Key, problems: list[str]) -> str:
     except ValueError as error:
         problems.append(f"the key {key!r} cannot be used: {error}")
         return str(key)
+
+
+def _bytes(memory: int | str | None, problems: list[str]) -> int:
+    if memory is None:
+        return 0
+    if isinstance(memory, int) and memory >= 0:
+        return memory
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kMGT]?)i?B?\s*", memory) if isinstance(memory, str) else None
+    if match is None:
+        problems.append(f"memory={memory!r} is no size: write bytes, or text such as '2 GB'")
+        return 0
+    return int(float(match[1]) * 1024 ** " kMGT".index(match[2] or " "))
 
 
 def _dep(dep: Any, problems: list[str]) -> str:

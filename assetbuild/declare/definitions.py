@@ -57,6 +57,8 @@ class AssetDefinition:
     retries: int = 0
     timeout: float | None = None
     pool: str | None = None
+    priority: float = 0
+    memory_bytes: int = 0
     problems: tuple[str, ...] = ()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

@@ -8,7 +8,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ from assetbuild.materialize.scheduler import Options, Scheduler, log_path
 from assetbuild.materialize.step import Runtime
 from assetbuild.materialize.task import WorkerSetup
 from assetbuild.plan.planner import Facts, Planned, Planner
+from assetbuild.record.lock import AssetLocks, is_alive
+from assetbuild.record.state import Record
 from assetbuild.store.publish import remove_leftovers
 
 __all__ = [
@@ -124,12 +126,14 @@ def _run(
         pool: Any = WorkerPool(jobs, WorkerSetup(loaded.settings, loaded.bundle))
     else:
         pool = InlinePool(Runtime(loaded.settings, loaded.graph, facts.outputs.io_managers, facts.outputs.objects))
-    with catching_interrupts() as interrupt:
+    locks = AssetLocks(loaded.settings.state_folder)
+    with catching_interrupts() as interrupt, closing(locks):
         scheduler = Scheduler(
             planner,
             planned,
             pool,
             Ledger(facts.record, run_id),
+            locks,
             Options(
                 run_id,
                 logs_folder(loaded.settings, run_id),
@@ -137,6 +141,8 @@ def _run(
                 options.keep_going,
                 loaded.settings.pools,
                 options.on_event,
+                _usable_memory(),
+                lambda: others_at_work(facts.record) or "another build",
                 capture=jobs > 0,
             ),
             interrupt,
@@ -151,11 +157,22 @@ def _run(
 def _clean_up_after_the_dead(facts: Facts, settings: Settings) -> None:
     """Remove what a killed build left half-written, and say in its row that it was killed."""
     facts.outputs.objects.sweep()
-    killed = [run for run in facts.record.runs(20) if run.status == "running"]
+    killed = [run_id for run_id, pid in facts.record.running() if not is_alive(pid)]
     if killed:
         remove_leftovers(settings.root / settings.warehouse)
-        for run in killed:
-            facts.record.finish_run(run.run_id, "killed", run.counts)
+        for run_id in killed:
+            facts.record.finish_run(run_id, "killed", {})
+
+
+def others_at_work(record: Record) -> str:
+    """Name the other live processes that build in this project; empty when there is none."""
+    others = [(run_id, pid) for run_id, pid in record.running() if pid != os.getpid() and is_alive(pid)]
+    return "; ".join(f"pid {pid}, run {run_id}" for run_id, pid in others)
+
+
+def _usable_memory() -> int:
+    """Return nine tenths of the machine's memory, in bytes."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * 9 // 10
 
 
 def _command() -> str:

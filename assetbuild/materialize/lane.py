@@ -5,6 +5,7 @@ It carries restores, which copy files, and the IO managers with one shared file:
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Pipe
@@ -18,8 +19,11 @@ __all__ = ["Lane"]
 class Lane:
     """Runs callables in order in one thread; ``results`` are read in the main thread when ``signal`` is ready."""
 
-    def __init__(self) -> None:
-        """Start nothing yet: the thread begins with the first callable."""
+    def __init__(self, at_rest: Callable[[], None]) -> None:
+        """Start nothing yet: the thread begins with the first callable. ``at_rest`` runs when nothing is queued."""
+        self._at_rest = at_rest
+        self._queued = 0
+        self._guard = threading.Lock()
         self.signal, self._wake = Pipe(duplex=False)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="assetbuild-lane")
         self._results: list[tuple[Any, Any]] = []
@@ -28,15 +32,17 @@ class Lane:
     def put(self, handle: Any, work: Callable[[], Any]) -> None:
         """Queue a callable; its value, or the AssetbuildError that it raised, comes back with ``handle``."""
         self.waiting += 1
+        with self._guard:
+            self._queued += 1
         self._thread.submit(self._run, handle, work)
 
     def _run(self, handle: Any, work: Callable[[], Any]) -> None:
-        try:
-            value = work()
-        except AssetbuildError as error:
-            value = error
-        except Exception as error:  # noqa: BLE001  # a user's IO manager may raise anything; it fails one asset
-            value = AssetbuildError(f"{type(error).__name__}: {error}")
+        value = _attempt(work)
+        with self._guard:
+            self._queued -= 1
+            is_last = self._queued == 0
+        if is_last and isinstance(failed := _attempt(self._at_rest), AssetbuildError):
+            value = failed
         self._results.append((handle, value))
         self._wake.send_bytes(b"1")
 
@@ -49,10 +55,17 @@ class Lane:
             self.waiting -= 1
         return found
 
-    def close(self, *, last: Callable[[], None] | None = None) -> None:
-        """Finish what is queued; ``last`` runs in the lane's thread before it ends."""
-        if last is not None:
-            self._thread.submit(last).result()
+    def close(self) -> None:
+        """Finish what is queued."""
         self._thread.shutdown(wait=True)
         self.signal.close()
         self._wake.close()
+
+
+def _attempt(work: Callable[[], Any]) -> Any:
+    try:
+        return work()
+    except AssetbuildError as error:
+        return error
+    except Exception as error:  # noqa: BLE001  # a user's IO manager may raise anything; it fails one asset
+        return AssetbuildError(f"{type(error).__name__}: {error}")

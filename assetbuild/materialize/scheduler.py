@@ -6,9 +6,7 @@ staleness is not: ``Planner.decide`` judges, also in the middle of a run.
 
 from __future__ import annotations
 
-import heapq
 import random
-import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -20,21 +18,30 @@ from typing import Any, Protocol
 from assetbuild.declare.keys import path_part
 from assetbuild.errors import AssetbuildError, RecordError
 from assetbuild.graph.model import Asset, Graph
-from assetbuild.materialize.events import AssetFinished, AssetProgress, AssetRetried, AssetStarted, Event
+from assetbuild.materialize.events import (
+    AssetFinished,
+    AssetProgress,
+    AssetRetried,
+    AssetStarted,
+    Event,
+    Waiting,
+)
 from assetbuild.materialize.inputs import InputRefs
 from assetbuild.materialize.interrupt import Interrupt
+from assetbuild.materialize.jobs import Job, ReadyQueue, make_jobs
 from assetbuild.materialize.lane import Lane
 from assetbuild.materialize.ledger import Ledger
 from assetbuild.materialize.report import Outcome
 from assetbuild.materialize.shared import SharedFiles
 from assetbuild.materialize.task import OutputResult, Progress, Task, TaskResult
 from assetbuild.plan.planner import Decision, Known, Planned, Planner
-from assetbuild.record.model import Pointer
+from assetbuild.record.lock import AssetLocks
 
 __all__ = ["Options", "Scheduler", "log_path"]
 
 _RETRY_BASE_S = 0.5
 _RETRY_MOST_S = 60.0
+_LOOK_AGAIN_S = 0.05  # at a lock that another process holds: the kernel tells nobody when it is given back
 
 
 class Pool(Protocol):
@@ -60,34 +67,22 @@ class Options:
     keep_going: bool = False
     pools: Mapping[str, int] = field(default_factory=dict)
     on_event: Callable[[Event], None] = lambda _event: None
+    memory_bytes: int = 0
+    """What running assets may take together of the memory that they declare."""
+    holder: Callable[[], str] = lambda: "another build"
     capture: bool = True
-
-
-@dataclass(slots=True)
-class _Job:
-    """One asset function on its way: its outputs, what it waits for, and the outcome of each output."""
-
-    group: tuple[str, ...]
-    waits: int = 0
-    then: list[_Job] = field(default_factory=list)
-    urgency: float = 0.0
-    place: int = 0
-    decisions: dict[str, Decision] = field(default_factory=dict)
-    left: set[str] = field(default_factory=set)
-    attempt: int = 0
-    seconds: float = 0.0
-    failed: bool = False
 
 
 class Scheduler:
     """Runs one plan to its end."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917  # the seams of a build: what, where, on record, alone, how, until when
         self,
         planner: Planner,
         planned: Planned,
         pool: Pool,
         ledger: Ledger,
+        locks: AssetLocks,
         options: Options,
         interrupt: Interrupt,
     ) -> None:
@@ -100,101 +95,87 @@ class Scheduler:
         self.interrupt = interrupt
         self.facts = planner.facts
         self.graph: Graph = planner.facts.graph
-        self.pointers: dict[tuple[str, str | None], Pointer] = dict(planner.facts.pointers)
+        self.pointers = planner.facts.pointers
         self.outcomes: dict[str, Outcome] = {}
-        self.lane = Lane()
+        self.locks = locks
+        self.shared = SharedFiles(self.facts, planned, locks)
+        self.lane = Lane(self.shared.end_batch)
         self.inputs = InputRefs(self.facts, self.pointers)
-        self._jobs: dict[str, _Job] = {}
-        self._ready: list[tuple[float, int, _Job]] = []
-        self._later: list[tuple[float, int, _Job]] = []
+        self._jobs = make_jobs(planned, self.graph, self._duration)
+        self._ready = ReadyQueue(self._jobs.values())
         self._stopped_by: str | None = None
-        self.shared = SharedFiles(self.facts, planned)
+        self._waits_for_other = False
 
     def run(self) -> dict[str, Outcome]:
         """Run everything that is to run, and return the outcomes by asset key."""
-        self._make_jobs()
         try:
-            while (
-                self._ready or self._later or self.pool.running or self.lane.waiting
-            ) and not self.interrupt.requested:
+            while not self.interrupt.requested and (self._ready or self.pool.running or self.lane.waiting):
                 self._dispatch()
-                if self.pool.running or self.lane.waiting or self._later:
+                if self.pool.running or self.lane.waiting or self._ready.has_later:
                     self._listen()
         finally:
             self.pool.close()
-            self.lane.close(last=self.shared.close)
-            self.shared.record(ledger=self.ledger)
+            self.lane.close()
         self._settle_rest()
         return self.outcomes
 
-    # -- order
-
-    def _make_jobs(self) -> None:
-        jobs = [_Job(group, place=place, left=set(group)) for place, group in enumerate(self.planned.groups)]
-        for job in jobs:
-            for key in job.group:
-                self._jobs[key] = job
-        for job in jobs:
-            upstream = {
-                self._jobs[up].place: self._jobs[up]
-                for key in job.group
-                for up in self.graph.upstream(key)
-                if up in self._jobs
-            }
-            job.waits = len(upstream)
-            for other in upstream.values():
-                other.then.append(job)
-        # Critical path: the longest recorded way to the end of the graph, own duration included.
-        for job in reversed(jobs):
-            own = max((self._duration(key) for key in job.group), default=0.0)
-            job.urgency = own + max((after.urgency for after in job.then), default=0.0)
-        for job in jobs:
-            if job.waits == 0:
-                self._push(job)
+    def _dispatch(self) -> None:
+        held: list[Job] = []
+        while not self.interrupt.requested and (job := self._ready.pop()) is not None:
+            if self._stopped_by is not None:
+                continue
+            if not job.decisions:
+                job.decisions = self._decide(job)
+            if job.needs("run") and not self.pool.has_room():
+                held.append(job)
+                break
+            if job.needs("run") and not self._fits(job):
+                held.append(job)
+            elif (job.needs("run") or job.needs("restore")) and not self._take(job):
+                self._ready.put_later(job, _LOOK_AGAIN_S)
+            elif job.needs("run"):
+                self._start(job)
+            else:
+                self._settle(job)
+        for job in held:
+            self._ready.put(job)
 
     def _duration(self, key: str) -> float:
         pointer = self.pointers.get((key, None))
         return pointer.duration_s if pointer is not None else 0.0
 
-    def _push(self, job: _Job) -> None:
-        heapq.heappush(self._ready, (-job.urgency, job.place, job))
-
-    def _dispatch(self) -> None:
-        now = time.monotonic()
-        while self._later and self._later[0][0] <= now:
-            self._push(heapq.heappop(self._later)[2])
-        held: list[tuple[float, int, _Job]] = []
-        while self._ready and not self.interrupt.requested:
-            entry = heapq.heappop(self._ready)
-            job = entry[2]
-            if self._stopped_by is not None:
-                continue
-            if not job.decisions:
-                job.decisions = self._decide(job)
-            if any(decision.action == "run" for decision in job.decisions.values()):
-                if not self.pool.has_room() or not self._pool_has_room(job):
-                    held.append(entry)
-                    if not self.pool.has_room():
-                        break
-                    continue
-                self._start(job)
-            else:
-                self._settle(job)
-        for entry in held:
-            heapq.heappush(self._ready, entry)
-
-    def _pool_has_room(self, job: _Job) -> bool:
-        name = self._asset(job).definition.pool
-        if name is None or name not in self.options.pools:
+    def _take(self, job: Job) -> bool:
+        """Lock the job's assets against other builds; when one of those built them meanwhile, judge again."""
+        if job.is_locked:
             return True
-        return sum(self._asset(other).definition.pool == name for other in self.pool.running) < self.options.pools[name]
+        if not self.locks.take(job.group[0]):
+            if not self._waits_for_other:
+                self._waits_for_other = True
+                self.options.on_event(Waiting(self.options.holder()))
+            return False
+        job.is_locked = True
+        latest = {key: self.facts.record.pointer(key, None) for key in job.group}
+        if any(pointer is not None and pointer != self.pointers.get((key, None)) for key, pointer in latest.items()):
+            self.pointers.update({(key, None): pointer for key, pointer in latest.items() if pointer is not None})
+            job.decisions = self.planner.decide(job.group, self._known)
+        return True
 
-    def _asset(self, job: _Job) -> Asset:
+    def _fits(self, job: Job) -> bool:
+        """Return whether the job's pool has a place, and the memory that it declares is free."""
+        definition = self._asset(job).definition
+        running = [self._asset(other).definition for other in self.pool.running]
+        limit = self.options.pools.get(definition.pool or "")
+        if limit is not None and sum(other.pool == definition.pool for other in running) >= limit:
+            return False
+        taken_bytes = sum(other.memory_bytes for other in running)
+        return not running or taken_bytes + definition.memory_bytes <= self.options.memory_bytes
+
+    def _asset(self, job: Job) -> Asset:
         return self.graph.assets[job.group[0]]
 
     # -- one job
 
-    def _decide(self, job: _Job) -> dict[str, Decision]:
+    def _decide(self, job: Job) -> dict[str, Decision]:
         planned = {key: self.planned.decisions[key] for key in job.group}
         if all(decision.build_key is not None or decision.problem for decision in planned.values()):
             return planned
@@ -206,7 +187,7 @@ class Scheduler:
         pointer = self.pointers.get((key, None))
         return self.planner.known_asset(pointer.data_version if pointer is not None else None)
 
-    def _settle(self, job: _Job) -> None:
+    def _settle(self, job: Job) -> None:
         for key, decision in job.decisions.items():
             if decision.action == "restore":
                 self._restore(key, decision)
@@ -225,7 +206,7 @@ class Scheduler:
             ("restore", outcome, decision), lambda: self._publish(key, restored.object or "", restored.io_manager)
         )
 
-    def _start(self, job: _Job) -> None:
+    def _start(self, job: Job) -> None:
         asset = self._asset(job)
         problems = [d.problem for d in job.decisions.values() if d.problem]
         if problems:
@@ -249,7 +230,7 @@ class Scheduler:
         self.pool.start(job, task, asset.definition.timeout)
 
     def _listen(self) -> None:
-        timeout_s = max(self._later[0][0] - time.monotonic(), 0.0) if self._later else None
+        timeout_s = self._ready.seconds_to_next()
         others = [self.lane.signal, *self.interrupt.connections]
         for job, said in self.pool.wait(others, timeout_s):
             if isinstance(said, Progress):
@@ -261,7 +242,7 @@ class Scheduler:
         for handle, value in self.lane.results():
             self._published(handle, value)
 
-    def _arrived(self, job: _Job, result: TaskResult) -> None:
+    def _arrived(self, job: Job, result: TaskResult) -> None:
         job.seconds = result.seconds
         for key, output in result.outputs.items():
             metadata = result.metadata.get(key, {})
@@ -271,7 +252,7 @@ class Scheduler:
             else:
                 self._built(job, key, output, metadata)
 
-    def _failed(self, job: _Job, result: TaskResult) -> None:
+    def _failed(self, job: Job, result: TaskResult) -> None:
         definition = self._asset(job).definition
         error = result.error or ""
         if error == "timeout":
@@ -280,12 +261,12 @@ class Scheduler:
             # Exponential backoff with full jitter (AWS Architecture Blog, "Exponential Backoff and Jitter").
             delay = random.uniform(0, min(_RETRY_BASE_S * 2**job.attempt, _RETRY_MOST_S))  # noqa: S311
             self.options.on_event(AssetRetried(job.group[0], None, job.attempt, error))
-            heapq.heappush(self._later, (time.monotonic() + delay, job.place, job))
+            self._ready.put_later(job, delay)
             return
         job.seconds = result.seconds
         self._fail(job, error)
 
-    def _fail(self, job: _Job, error: str) -> None:
+    def _fail(self, job: Job, error: str) -> None:
         job.failed = True
         for key in job.group:
             decision = job.decisions[key]
@@ -295,6 +276,7 @@ class Scheduler:
             self._finish(outcome)
         if not self.options.keep_going:
             self._stopped_by = job.group[0]
+            self._ready.drop_later()
 
     # -- publishing, in the lane's thread
 
@@ -303,11 +285,11 @@ class Scheduler:
         outputs = self.facts.outputs
         manager = outputs.io_managers.get(io_manager)
         place = outputs.place(key, None, object_name)
-        stamp = manager.publish(place, outputs.objects.path(object_name))
         shared = manager.shared_stamp_path(place)
-        if shared is not None:
-            self.shared.published(manager, place)
-        return manager.location(place), stamp if shared is None else None
+        if shared is None:
+            return manager.location(place), manager.publish(place, outputs.objects.path(object_name))
+        self.shared.publish(manager, place, shared, outputs.objects.path(object_name))
+        return manager.location(place), None
 
     def _published(self, handle: Any, value: Any) -> None:
         if handle[0] == "restore":
@@ -336,13 +318,13 @@ class Scheduler:
                 key: replace(found, action="run", restore=None) if key in job.left else found
                 for key, found in job.decisions.items()
             }
-            self._push(job)
+            self._ready.put(job)
             return
         self._fail(job, str(error))
 
     # -- outcomes
 
-    def _built(self, job: _Job, key: str, output: OutputResult, metadata: Mapping[str, Any]) -> None:
+    def _built(self, job: Job, key: str, output: OutputResult, metadata: Mapping[str, Any]) -> None:
         decision = job.decisions[key]
         version = output.data_version or decision.build_key
         sources = [self.graph.sources[up] for up in self.graph.upstream(key) if up in self.graph.sources]
@@ -380,14 +362,17 @@ class Scheduler:
         job.left.discard(outcome.asset)
         if job.left:
             return
+        if job.is_locked:
+            job.is_locked = False
+            self.locks.release(job.group[0])
         for after in job.then:
             after.waits -= 1
             if job.failed:
                 self._block(after, job.group[0])
             elif after.waits == 0 and after.left:
-                self._push(after)
+                self._ready.put(after)
 
-    def _block(self, job: _Job, failed: str) -> None:
+    def _block(self, job: Job, failed: str) -> None:
         # Level by level, not by recursion: a chain of 5,000 assets may hang below one failure.
         waiting = [job]
         while waiting:

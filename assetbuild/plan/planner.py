@@ -32,7 +32,7 @@ class Facts:
     graph: Graph
     recipe: Callable[[str], Recipe]
     record: Record
-    pointers: Mapping[Place, Pointer]
+    pointers: dict[Place, Pointer]
     sources: SourceObserver
     outputs: Outputs
 

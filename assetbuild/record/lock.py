@@ -1,29 +1,114 @@
-"""The build lock: one builder at a time in a project, named, and gone with its process.
+"""The locks of a project: who may build what, at the same time as whom. All are gone with the process that holds them.
 
-``flock`` on ``.assetbuild/build.lock``: the kernel drops it when the holder dies, so nobody ever has to unlock by hand.
-The file's text names the holder for the one who waits; it is information, not the lock.
+    build.lock    flock; builders share it, ``gc``, ``clean`` and ``accept`` hold it alone
+    assets.lock   one byte for each asset, and for each file with many values, locked while that is being built
+
+So two builds go on side by side, and an asset that both want is built by one of them while the other waits. The
+kernel drops the locks of a dead process: nobody ever has to unlock by hand. A byte's place is a hash of the name; that
+two names share a byte costs a wait, never more.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
-import time
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import xxhash
+
 from assetbuild.errors import BusyError, Problem, RecordError
 
-__all__ = ["build_lock"]
+__all__ = ["AssetLocks", "busy", "is_alive", "project_lock"]
+
+_PLACES = 1 << 40
 
 
 @contextmanager
-def build_lock(path: Path, *, wait: bool, on_wait: Callable[[str], None]) -> Iterator[None]:
-    """Hold the lock while the block runs. ``on_wait`` is told the holder once; without ``wait``, BusyError names it."""
+def project_lock(
+    folder: Path, *, alone: bool, holder: Callable[[], str], wait: bool = True, on_wait: Callable[[str], None]
+) -> Iterator[None]:
+    """Hold the project's lock while the block runs, shared with other builders or ``alone``.
+
+    ``holder`` names who else is at work, for the one who waits. Raises BusyError without ``wait``, and RecordError
+    when the folder cannot be written.
+    """
+    descriptor = _opened(folder / "build.lock")
+    try:
+        kind = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
+        try:
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if not wait:
+                raise BusyError(busy(holder())) from None
+            on_wait(holder())
+            fcntl.flock(descriptor, kind)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def busy(holder: str) -> Problem:
+    """Return the problem of one who does not want to wait."""
+    return Problem("another build is running in this project", (("holder", holder),), "Wait for it, or drop --no-wait.")
+
+
+class AssetLocks:
+    """The locks on single assets that one build holds."""
+
+    # POSIX record locks belong to the process, so two builds in two threads of it would not see each other's.
+    _held_here: set[tuple[str, int]] = set()  # noqa: RUF012  # shared on purpose
+    _guard = threading.Lock()
+
+    def __init__(self, folder: Path) -> None:
+        """Open the lock file."""
+        self._path = str(folder / "assets.lock")
+        self._descriptor = _opened(folder / "assets.lock")
+
+    def take(self, name: str) -> bool:
+        """Take the lock of an asset if nobody else holds it; return whether it is ours now."""
+        place = _place(name)
+        with self._guard:
+            if (self._path, place) in self._held_here:
+                return False
+            try:
+                fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, place)
+            except (BlockingIOError, PermissionError):
+                return False
+            self._held_here.add((self._path, place))
+            return True
+
+    def wait_for(self, name: str) -> None:
+        """Take the lock of a shared file, however long another process holds it."""
+        place = _place(name)
+        fcntl.lockf(self._descriptor, fcntl.LOCK_EX, 1, place)
+        with self._guard:
+            self._held_here.add((self._path, place))
+
+    def release(self, name: str) -> None:
+        """Give a lock back."""
+        place = _place(name)
+        with self._guard:
+            self._held_here.discard((self._path, place))
+            fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, place)
+
+    def close(self) -> None:
+        """Give all locks back."""
+        with self._guard:
+            self._held_here -= {held for held in self._held_here if held[0] == self._path}
+            os.close(self._descriptor)
+
+
+def _place(name: str) -> int:
+    return xxhash.xxh3_64_intdigest(name.encode()) % _PLACES
+
+
+def _opened(path: Path) -> int:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     except OSError as error:
         raise RecordError(
             Problem(
@@ -32,26 +117,14 @@ def build_lock(path: Path, *, wait: bool, on_wait: Callable[[str], None]) -> Ite
                 "Check the folder's permissions and the free space of the disk.",
             )
         ) from error
+
+
+def is_alive(pid: int) -> bool:
+    """Return whether a process with this number runs on this machine."""
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.pread(descriptor, 200, 0).decode(errors="replace").strip() or "another process"
-            if not wait:
-                raise BusyError(
-                    Problem(
-                        "another build is running in this project",
-                        (("holder", holder),),
-                        "Wait for it, or drop --no-wait.",
-                    )
-                ) from None
-            on_wait(holder)
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        try:
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, f"pid {os.getpid()}, since {time.strftime('%Y-%m-%d %H:%M:%S')}".encode(), 0)
-        except OSError:
-            pass  # A full disk: the lock holds, only its name is missing.
-        yield
-    finally:
-        os.close(descriptor)
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

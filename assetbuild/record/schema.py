@@ -66,7 +66,8 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         status TEXT NOT NULL,
         started_at REAL NOT NULL,
         ended_at REAL,
-        counts TEXT NOT NULL
+        counts TEXT NOT NULL,
+        pid INTEGER NOT NULL
     ) WITHOUT ROWID;
     CREATE INDEX runs_by_start ON runs (started_at);
     CREATE TABLE materializations (

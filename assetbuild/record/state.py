@@ -7,6 +7,7 @@ of a newer schema is refused.
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -113,6 +114,14 @@ class Record:
         """Return every pointer, by asset and partition."""
         rows = self._db.execute(f"SELECT {_POINTER} FROM pointers")  # noqa: S608  # a constant list of columns
         return {(row[0], row[1] or None): _pointer(row) for row in rows}
+
+    def pointer(self, asset: str, partition: str | None) -> Pointer | None:
+        """Return one pointer as it is at this moment."""
+        row = self._db.execute(
+            f"SELECT {_POINTER} FROM pointers WHERE asset = ? AND partition = ?",  # noqa: S608
+            (asset, partition or ""),
+        ).fetchone()
+        return _pointer(row) if row else None
 
     def traces(self, asset: str, partition: str | None, build_key: str) -> list[Trace]:
         """Return the traces of one build key, newest first."""
@@ -254,9 +263,16 @@ class Record:
     # -- runs and history
 
     def begin_run(self, run_id: str, command: str) -> None:
-        """Record that a run has begun."""
+        """Record that a run has begun, in this process."""
         with self.transaction():
-            self._db.execute("INSERT INTO runs VALUES (?, ?, 'running', ?, NULL, '{}')", (run_id, command, time.time()))
+            self._db.execute(
+                "INSERT INTO runs VALUES (?, ?, 'running', ?, NULL, '{}', ?)",
+                (run_id, command, time.time(), os.getpid()),
+            )
+
+    def running(self) -> list[tuple[str, int]]:
+        """Return run id and process id of the runs that have no end yet: they go on, or were killed."""
+        return list(self._db.execute("SELECT run_id, pid FROM runs WHERE status = 'running' ORDER BY started_at"))
 
     def finish_run(self, run_id: str, status: str, counts: Mapping[str, int]) -> None:
         """Record how a run ended."""

@@ -21,6 +21,7 @@ from typing import Final
 
 from assetbuild.declare.keys import path_part
 from assetbuild.fingerprint.data.files import file_hash, tree_hash
+from assetbuild.record.lock import is_alive
 from assetbuild.store.failures import storing
 
 __all__ = ["Objects", "content_hash", "discard", "is_alive"]
@@ -147,14 +148,3 @@ def _seal(path: Path, *, is_folder: bool) -> None:
                 os.chmod(os.path.join(parent, file), _READ_ONLY)
     else:
         os.chmod(path, _READ_ONLY)
-
-
-def is_alive(process: int) -> bool:
-    """Return whether a process of this machine runs."""
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True

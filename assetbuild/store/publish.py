@@ -24,9 +24,10 @@ import xxhash
 
 from assetbuild.declare.keys import path_part
 from assetbuild.fingerprint.encoding import digest
+from assetbuild.record.lock import is_alive
 from assetbuild.store.exchange import exchange
 from assetbuild.store.failures import damaged_object, store_error, storing
-from assetbuild.store.objects import content_hash, discard, is_alive
+from assetbuild.store.objects import content_hash, discard
 
 if TYPE_CHECKING:
     from assetbuild.store.io import Place
