@@ -14,6 +14,7 @@ from assetbuild.cli.options import json_option, open_project, selection_argument
 from assetbuild.cli.terminal import Cell, Terminal
 from assetbuild.declare.definitions import Origin, Out, SourceDefinition
 from assetbuild.errors import Problem, UsageError
+from assetbuild.graph.build import relative_place
 from assetbuild.graph.model import Graph
 from assetbuild.graph.render import as_json as graph_as_json
 from assetbuild.graph.render import as_mermaid, as_svg, as_tree
@@ -55,7 +56,7 @@ def list_command(terminal: Terminal, selection: tuple[str, ...], *, as_json: boo
 @click.option("--status", "with_status", is_flag=True, help="Mark each asset as fresh, stale, missing or pending.")
 @json_option()
 @click.pass_obj
-def graph_command(  # one parameter per option
+def graph_command(
     terminal: Terminal,
     selection: tuple[str, ...],
     form: str | None,
@@ -66,7 +67,7 @@ def graph_command(  # one parameter per option
 ) -> int:
     """Draw the graph: a tree to read, Mermaid for Markdown pages, SVG for browsers, JSON for programs.
 
-    SELECTION names assets; without it, the whole graph is drawn.
+    SELECTION names the assets to draw, such as +late_flights for all upstream of one; without it, all are drawn.
     """
     project = open_project(terminal)
     graph = project.graph
@@ -75,7 +76,7 @@ def graph_command(  # one parameter per option
     terminal.warn(project.warnings)
     if as_json:
         terminal.json(graph_as_json(graph, keys, statuses))
-    form = "json" if as_json else form or _form_of(output)
+    form = form or _form_of(output)
     if output is None:
         if not as_json:
             terminal.print(_drawn(graph, keys, statuses, form).rstrip("\n"))
@@ -105,6 +106,7 @@ def _entries(graph: Graph, selected: frozenset[str] | None, root: Path) -> list[
 
 
 def _entry(key: str, kind: str, said: Out | SourceDefinition, origin: Origin, root: Path) -> dict[str, Any]:
+    file, line = relative_place(origin, root)
     return {
         "asset": key,
         "kind": kind,
@@ -112,19 +114,13 @@ def _entry(key: str, kind: str, said: Out | SourceDefinition, origin: Origin, ro
         "description": said.description,
         "tags": dict(said.tags),
         "owners": list(said.owners),
-        "file": place_of(origin, root),
-        "line": origin.line,
+        "file": file,
+        "line": line,
     }
 
 
 def _source_kind(source: SourceDefinition) -> str:
     return "source" if source.path is not None else "observed source"
-
-
-def place_of(origin: Origin, root: Path) -> str:
-    """Return the file of a declaration as people write it: relative to the project where it lies in it."""
-    path = Path(origin.file)
-    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
 
 
 def _listing(terminal: Terminal, entries: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -70,7 +70,7 @@ _OPERATOR = re.compile(r"^(\d*\+|\()")
 @click.argument("shell", type=click.Choice(sorted(_INSTALL)))
 @click.pass_obj
 def completion_command(terminal: Terminal, shell: str) -> None:
-    """Print the completion script of SHELL, for ``eval``: commands, options, asset keys and selections."""
+    """Print the completion script of SHELL, to be evaluated by it: commands, options, asset keys and selections."""
     script = get_completion_class(shell)
     if script is not None:
         terminal.print(script(click.Group(), {}, "assetbuild", "_ASSETBUILD_COMPLETE").source())

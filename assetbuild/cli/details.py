@@ -118,7 +118,7 @@ def _shown(terminal: Terminal, value: Any) -> list[str]:
         case {"table": [*rows], **rest} if rows and not rest:
             names = list(dict.fromkeys(name for row in rows for name in row))
             cells = [[(name, "faint") for name in names]]
-            cells += [[(_short(row.get(name, "")), "") for name in names] for row in rows[:_TABLE_ROWS_SHOWN]]
+            cells += [[(_cell(row.get(name, "")), "") for name in names] for row in rows[:_TABLE_ROWS_SHOWN]]
             more = len(rows) - _TABLE_ROWS_SHOWN
             return [*terminal.table(cells), *([f"and {counted(more, 'more row')}"] if more > 0 else [])]
     return [_short(value)]
@@ -132,6 +132,12 @@ def _short(value: Any) -> str:
         if isinstance(value, int) and not isinstance(value, bool)
         else json.dumps(value, ensure_ascii=False)
     )
+
+
+def _cell(value: Any) -> str:
+    return (
+        one_line(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    )  # 1234 may be a number's name
 
 
 def _history(terminal: Terminal, history: list[Materialization]) -> list[str]:

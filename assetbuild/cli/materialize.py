@@ -72,7 +72,7 @@ def materialize_command(
     settings: tuple[str, ...],
     **flags: Any,
 ) -> int:
-    r"""Build what is stale.
+    """Build what is stale.
 
     SELECTION names assets; they and everything stale upstream of them are built. Without it, all assets.
 
@@ -81,7 +81,7 @@ def materialize_command(
       +late_flights         and all upstream      tag:team=ops   all assets with a tag
       late_flights+         and all downstream    status:stale   all that are stale
       'a or b', 'not a'     and, or, not, ( )     key:"raw/*"    all keys of a pattern
-    """
+    """  # noqa: D301  # click keeps the lines behind \b as they are
     options = _Flags(**flags)
     if options.frozen and options.force:
         problem = Problem("--frozen and --force contradict each other", advice="Give one of them.")

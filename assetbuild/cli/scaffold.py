@@ -121,15 +121,16 @@ _DEFAULT_NAME = "my-project"
 
 
 @click.command("init")
-@click.argument("folder", default=".", type=click.Path(file_okay=False, path_type=Path), metavar="[DIR]")
+@click.argument("folder", required=False, type=click.Path(file_okay=False, path_type=Path), metavar="[DIR]")
 @click.option("--name", help="The project's name; without it, the folder's.")
 @json_option()
 @click.pass_obj
-def init_command(terminal: Terminal, folder: Path, name: str | None, *, as_json: bool) -> int:
+def init_command(terminal: Terminal, folder: Path | None, name: str | None, *, as_json: bool) -> int:
     """Make a project in DIR, by default in the current folder: settings, four assets and a little data.
 
     Nothing that exists is overwritten.
     """
+    folder = folder or click.get_current_context().find_root().params.get("project_folder") or Path()
     files = _files(_project_name(folder, name))
     _refuse_to_overwrite(folder, [path for path in files if path != "README.md"])
     try:

@@ -39,7 +39,7 @@ def status_command(  # noqa: PLR0913  # one parameter per option
     exit_code: bool,
     as_json: bool,
 ) -> int:
-    r"""Show what is fresh, stale, missing or pending, and why.
+    """Show what is fresh, stale, missing or pending, and why.
 
     SELECTION names assets, and everything upstream of them counts too; without it, all assets.
     Nothing is built and nothing is changed.
@@ -49,7 +49,7 @@ def status_command(  # noqa: PLR0913  # one parameter per option
       stale    something it depends on changed, or its stored value did
       missing  never built, or its stored value is gone
       pending  nothing of its own changed, but something upstream will run
-    """
+    """  # noqa: D301  # click keeps the lines behind \b as they are
     project = open_project(terminal, config_file, settings)
     plan = project.status(selection)
     terminal.warn((*project.warnings, *plan.warnings))
@@ -110,11 +110,11 @@ def _rows(step: Step) -> list[list[Cell]]:
     texts: list[Cell] = [cause_text(cause) for cause in step.causes[:_CAUSES_SHOWN]]
     if len(step.causes) > _CAUSES_SHOWN:
         texts.append((f"and {len(step.causes) - _CAUSES_SHOWN} more: assetbuild why {step.asset}", "faint"))
-    if step.action == "restore":
-        texts.append(("an earlier value will be restored", "faint"))
     told = {cause.message for cause in step.causes}
     texts.extend((line, "failed") for line in step.problem.splitlines() if line not in told)
     first, *rest = texts or [""]
+    if step.action == "restore":
+        first = f"{first} (an earlier value comes back)"
     return [[(step.status, step.status), label(step.asset, step.partition), first], *(["", "", text] for text in rest)]
 
 

@@ -159,6 +159,7 @@ def terminal_of_process(*, as_json: bool) -> Iterator[Terminal]:
     Under ``--json`` stdout is set aside for the document, and whatever else is written there, by a user's module
     or by native code, goes to stderr.
     """
+    _fill_closed()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a file name with broken bytes must not end a listing
             stream.reconfigure(errors="backslashreplace")
@@ -177,6 +178,17 @@ def terminal_of_process(*, as_json: bool) -> Iterator[Terminal]:
         sys.stdout.flush()
         os.dup2(kept, out)
         os.close(kept)
+
+
+def _fill_closed() -> None:
+    """Open standard streams that the caller closed on nothing; else the state database could become descriptor 1."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+    sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115  # as long as the process
+    sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
 
 
 def _descriptors() -> tuple[int, int] | None:

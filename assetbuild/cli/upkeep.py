@@ -77,7 +77,7 @@ def clean_command(terminal: Terminal, selection: tuple[str, ...], *, yes: bool, 
 @yes_option()
 @json_option()
 @click.pass_obj
-def gc_command(  # one parameter per option
+def gc_command(
     terminal: Terminal,
     keep_days: float | None,
     keep_last: int | None,

@@ -228,8 +228,10 @@ def _canonical(value: Any) -> tuple[Any, bool]:
 def _config_file(path: Path) -> dict[str, Mapping[str, Any]]:
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(Problem(f"the config file cannot be read: {error}", file=str(path))) from error
+    except OSError as error:
+        raise UsageError(Problem(f"the config file cannot be read: {error.strerror}", file=str(path))) from error
+    except UnicodeDecodeError as error:
+        raise UsageError(Problem("the config file is not UTF-8 text", file=str(path))) from error
     try:
         said = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
     except ValueError as error:

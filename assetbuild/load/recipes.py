@@ -115,7 +115,7 @@ def _code_parts(code: CodeVersion | None) -> tuple[dict[str, Shown], dict[str, s
     parts: dict[str, Shown] = {}
     texts: dict[str, str] = {}
     for subject, part in (code.parts if code is not None else {}).items():
-        place = f"{part.file}:{part.line}" if part.file is not None else ""
+        place = f"{part.file}:{part.line}" if part.line is not None else part.file or ""
         is_value = part.kind == "value"
         parts[subject] = Shown(part.version, part.text if is_value else "", place)
         if part.text and not is_value:

@@ -58,7 +58,7 @@ def _code(facts: Facts, code: Callable[[str], CodeVersion | None]) -> Iterator[F
         for each in found.widened if found is not None else ():
             widened += 1
             place = f"{each.file}:{each.line}" if each.file is not None else ""
-            yield Finding("warning", key, f"{each.subject}: {each.reason}; its code version was widened", place)
+            yield Finding("warning", key, f"{each.reason}; the code version was widened", place)
     if not widened:
         yield Finding("ok", "code", "every asset's code could be followed exactly")
 

@@ -165,7 +165,7 @@ class Planner:
         """Return what is known of an asset with this data version."""
         if version is None:
             return Known(None)
-        return Known(version, self.parts_of(version))
+        return Known(version)
 
     def parts_of(self, data_version: str) -> Mapping[str, str]:
         """Return the versions of the columns or files of a recorded data version."""
@@ -201,7 +201,7 @@ class Planner:
     def _decide_known(
         self, asset: Asset, pointer: Pointer | None, recipe: Recipe, given: Mapping[str, Known]
     ) -> Decision:
-        inputs = tuple(_input(edge, given[edge.key]) for edge in asset.inputs)
+        inputs = tuple(self._input(edge, given[edge.key]) for edge in asset.inputs)
         key = build_key(asset.key, None, recipe, inputs)
         now = components(recipe, inputs)
         is_current = pointer is not None and pointer.traced and pointer.build_key == key
@@ -238,9 +238,9 @@ class Planner:
         now = components(
             recipe,
             [
-                _input(edge, self.known_asset(given[edge.key].version or assumed.get(edge.key, "")))
+                self._input(edge, self.known_asset(given[edge.key].version or assumed.get(edge.key, "")))
                 if edge.key in self.facts.graph.assets
-                else _input(edge, given[edge.key])
+                else self._input(edge, given[edge.key])
                 for edge in asset.inputs
             ],
         )
@@ -254,6 +254,11 @@ class Planner:
         return Decision(
             "pending", "check", tuple(Cause("upstream", key, message=f"after {key}") for key in sorted(waits))
         )
+
+    def _input(self, edge: AssetInput, known: Known) -> InputVersion:
+        # The columns of an asset's value are looked up only for an edge that reads some of them.
+        parts = known.parts if edge.columns is None or known.parts else self.parts_of(known.version or "")
+        return InputVersion(edge, known.version or "", parts)
 
     def _changes(self, asset: Asset, pointer: Pointer, now: Components) -> tuple[Cause, ...]:
         causes = changes(self.facts.record.components(pointer.components_id), now, self.parts_of)
@@ -309,10 +314,6 @@ class Planner:
 
 def _step(key: str, decision: Decision) -> Step:
     return Step(key, None, decision.status, decision.action, decision.causes, decision.problem)
-
-
-def _input(edge: AssetInput, known: Known) -> InputVersion:
-    return InputVersion(edge, known.version or "", known.parts)
 
 
 def _never_built(key: str) -> Cause:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from assetbuild.errors import Problem, RecordError
-from assetbuild.fingerprint.encoding import digest
+from assetbuild.fingerprint.encoding import hash_bytes
 from assetbuild.record.model import Components, Materialization, Pointer, RunRow, Trace, ValueInfo
 from assetbuild.record.schema import MIGRATIONS, SCHEMA_VERSION
 
@@ -39,6 +39,7 @@ class Record:
     def __init__(self, connection: sqlite3.Connection, path: Path, warnings: list[str]) -> None:
         """Take an open connection whose schema is current; use ``open`` or ``read``."""
         self._db = connection
+        self._texts: dict[str, str] = {}
         self.path = path
         self.warnings = warnings
 
@@ -155,11 +156,7 @@ class Record:
     def add_trace(self, trace: Trace, components_id: str) -> None:
         """Add a trace; one that says the same again becomes the newest."""
         self._db.execute(
-            "DELETE FROM traces WHERE asset = ? AND partition = ? AND build_key = ? AND data_version = ?",
-            (trace.asset, trace.partition or "", trace.build_key, trace.data_version),
-        )
-        self._db.execute(
-            f"INSERT INTO traces ({_TRACE}, components_id) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
+            f"INSERT OR REPLACE INTO traces ({_TRACE}, components_id) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
             (
                 trace.asset,
                 trace.partition or "",
@@ -178,16 +175,17 @@ class Record:
 
     def add_components(self, components: Components) -> str:
         """Keep the parts of a build key and return their id."""
-        components_id = digest("components", components)
-        self._db.execute(
-            "INSERT OR IGNORE INTO components VALUES (?, ?)",
-            (components_id, json.dumps(components, ensure_ascii=False, separators=(",", ":"))),
-        )
+        text = json.dumps(components, ensure_ascii=False, separators=(",", ":"))
+        components_id = hash_bytes((text.encode(),))  # of the text: an id, and no version of anything
+        self._db.execute("INSERT OR IGNORE INTO components VALUES (?, ?)", (components_id, text))
         return components_id
 
     def add_texts(self, texts: Mapping[str, str]) -> None:
         """Keep source texts by the version of their code part; the latest text of a version wins."""
-        self._db.executemany("INSERT OR REPLACE INTO texts VALUES (?, ?)", texts.items())
+        new = [(version, text) for version, text in texts.items() if self._texts.get(version) != text]
+        if new:
+            self._db.executemany("INSERT OR REPLACE INTO texts VALUES (?, ?)", new)
+            self._texts.update(new)
 
     def add_value(self, value: ValueInfo) -> None:
         """Keep what is known of a data version."""
@@ -207,7 +205,8 @@ class Record:
                 "INSERT OR REPLACE INTO orphans VALUES (?, ?, ?, ?, ?)",
                 (before[0], pointer.asset, pointer.partition or "", before[1], time.time()),
             )
-        self._db.execute("DELETE FROM orphans WHERE location = ?", (pointer.location,))
+        if before is None or before[0] != pointer.location:
+            self._db.execute("DELETE FROM orphans WHERE location = ?", (pointer.location,))
         self._db.execute(
             f"INSERT OR REPLACE INTO pointers ({_POINTER}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
             (

@@ -38,7 +38,7 @@ def build_function(walk: Walk, node: Node, function: types.FunctionType, *, is_a
     walk.place(node, index, tree)
     annotations = _annotations_are_read(walk, view, tree)
     node.own = digest("code-function", walk.normalised_function(tree, view, annotations=annotations))
-    names = walk.names_of_function(tree, annotations=annotations)
+    names = walk.names_of_function(tree, index, annotations=annotations)
     cells = _cells(function)
     walk.add_names(node, names, view, function.__globals__, cells=cells)
     if "__class__" in cells:

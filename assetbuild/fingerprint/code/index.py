@@ -46,6 +46,7 @@ class FileIndex:
         self.tree = ast.parse(source.data)
         self._functions: dict[tuple[int, str], list[FunctionNode]] = {}
         self._classes: dict[str, list[ast.ClassDef]] = {}
+        self.has_walrus = b":=" in source.data
         self._has_lambdas = b"lambda" in source.data
         self._walk(self.tree.body, "")
 

@@ -23,7 +23,6 @@ from assetbuild.fingerprint.code.source import FirstParty, SourceFile
 __all__ = ["External", "Meaning", "Modules", "Unloadable", "View"]
 
 _MISSING: Final = object()
-_DEFINITIONS: Final = "assetbuild.declare.definitions"
 
 
 @dataclass(slots=True, eq=False)
@@ -120,9 +119,10 @@ class Modules:
         if self._declared is None:
             self._declared = {}
             for view in self.loaded_views():
-                for bound in list(view.namespace.values()):
+                for name, bound in list(view.namespace.items()):
                     inner = getattr(bound, "function", bound) if type(bound).__name__ == "AssetDefinition" else bound
-                    if callable(inner) and getattr(bound, "__module__", view.name) in {view.name, _DEFINITIONS}:
+                    made_here = any(name not in made.imports for made in view.index.bindings.get(name, ()))
+                    if made_here and callable(inner):
                         self._declared.setdefault(id(inner), view.name)
         return self._declared.get(id(value), "")
 

@@ -131,30 +131,35 @@ class Normaliser:
     # -- writing ---------------------------------------------------------------------------------------------
 
     def _value(self, value: Any) -> None:
-        if isinstance(value, ast.AST):
-            special = self._special.get(type(value))
-            if special is not None:
-                special(value)
-            else:
-                self._node(value)
-        elif isinstance(value, list):
+        kind = type(value)
+        if kind is str:
+            self._out.append(_constant(value))
+        elif kind is list:
             self._out.append(b"[")
             for item in value:
                 self._value(item)
             self._out.append(b"]")
+        elif (special := self._special.get(kind)) is not None:
+            special(value)
+        elif isinstance(value, ast.AST):
+            self._node(value)
         else:
             self._out.append(_constant(value))
 
     def _node(self, node: ast.AST) -> None:
-        kind = type(node)
-        self._out.append(b"(" + kind.__name__.encode())
-        for name in _fields(kind):
+        opening, fields = _shape(type(node))
+        out = self._out
+        out.append(opening)
+        for name, label, is_body in fields:
             value = getattr(node, name, None)
-            if name in _BODIES and isinstance(value, list):
+            if value is None or value == []:
+                continue
+            if is_body and type(value) is list:
                 self._body(name, value)
             else:
-                self._field(name, value)
-        self._out.append(b")")
+                out.append(label)
+                self._value(value)
+        out.append(b")")
 
     def _field(self, name: str, value: Any) -> None:
         if value is None or value == []:
@@ -336,14 +341,18 @@ def decorator_name(node: ast.expr) -> str:
 
 
 _BODIES: Final = frozenset({"body", "orelse", "finalbody"})
-_known_fields: dict[type[ast.AST], tuple[str, ...]] = {}
+_Shape = tuple[bytes, tuple[tuple[str, bytes, bool], ...]]
+_shapes: dict[type[ast.AST], _Shape] = {}
 
 
-def _fields(kind: type[ast.AST]) -> tuple[str, ...]:
-    fields = _known_fields.get(kind)
-    if fields is None:
-        fields = _known_fields[kind] = tuple(sorted(name for name in kind._fields if name not in _SKIPPED_FIELDS))
-    return fields
+def _shape(kind: type[ast.AST]) -> _Shape:
+    """Return how a kind of node is written: its opening, and for each field its name, label, and whether it is a body."""
+    shape = _shapes.get(kind)
+    if shape is None:
+        names = sorted(name for name in kind._fields if name not in _SKIPPED_FIELDS)
+        fields = tuple((name, b" " + name.encode() + b"=", name in _BODIES) for name in names)
+        shape = _shapes[kind] = (b"(" + kind.__name__.encode(), fields)
+    return shape
 
 
 class _Documented(ast.FunctionDef):

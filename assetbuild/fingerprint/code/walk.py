@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import functools
 import os
 import sys
 import types
@@ -162,7 +163,8 @@ class Walk:
 
     def _foreign_function_node(self, function: types.FunctionType) -> Node | None:
         """Return the node of another library's function; one that wraps the user's own leads on to it."""
-        node = self.external(function.__module__ or "", function.__qualname__)
+        # Not __module__ and __qualname__: 'wraps' gives those of the wrapped function to the wrapper.
+        node = self.external(str(function.__globals__.get("__name__", "")), function.__code__.co_qualname)
         if node is None or not (function.__closure__ or function.__dict__):
             return node
         link = Node("link", own="foreign function")
@@ -296,7 +298,7 @@ class Walk:
 
     def _value_node(self, owner: Node, name: str, value: object, *, by_reduce: bool) -> Node:
         encoded = encode_value(value, self, by_reduce=by_reduce)
-        node = Node("value", name, owner.module, encoded.own())
+        node = Node("link" if isinstance(value, _WRAPPERS) else "value", name, owner.module, encoded.own())
         node.edges = encoded.edges
         node.file, node.line = owner.file, owner.line
         node.text = "" if any(word in name.lower() for word in _SECRET_WORDS) else value_text(value)
@@ -604,11 +606,13 @@ class Walk:
         node.file, node.line = self.modules.first_party.relative(index.source.path), first_line(tree)
         node.text = index.text(tree)
 
-    def names_of_function(self, tree: FunctionNode, *, annotations: bool) -> Names:
+    def names_of_function(self, tree: FunctionNode, index: FileIndex, *, annotations: bool) -> Names:
         """Return the outside names of a function, read once."""
         key = (id(tree), annotations)
         if key not in self._names:
-            self._names[key] = names_of_function(tree, self.keep, annotations=annotations)
+            self._names[key] = names_of_function(
+                tree, self.keep, annotations=annotations, has_walrus=index.has_walrus
+            )
         return self._names[key]
 
     def _normaliser(self, view: View | None) -> Normaliser:
@@ -635,6 +639,7 @@ class Walk:
         node.point("source text", Node("link", own=view.index.source.version))
 
 
+_WRAPPERS = (property, staticmethod, classmethod, functools.cached_property, functools._lru_cache_wrapper)  # noqa: SLF001
 _DESCRIPTORS = (types.MethodDescriptorType, types.WrapperDescriptorType, types.ClassMethodDescriptorType)
 _FOREIGN_FUNCTIONS = frozenset({"ufunc", "cython_function_or_method", "_ArrayFunctionDispatcher", "fused_cython_function", "CPUDispatcher"})
 _KNOWN_OBJECTS = {id(os.environ): "os.environ", id(os.getenv): "os.getenv"}

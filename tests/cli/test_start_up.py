@@ -1,0 +1,52 @@
+"""What a command imports: nothing heavy, and no user code when nothing changed."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.harness.project_folder import HEADER
+
+HEAVY = {"pandas", "polars", "pyarrow", "duckdb", "pydantic", "sqlglot", "rich", "numpy", "asyncio"}
+
+PROJECT = """
+import pandas as pd
+import polars as pl
+
+executed("loading")
+
+@asset
+def a() -> pd.DataFrame:
+    executed("a")
+    return pd.DataFrame({"n": [1]})
+"""
+
+
+def imported(project, *arguments):
+    command = [sys.executable, "-X", "importtime", "-m", "assetbuild", "--project", str(project.root), *arguments]
+    done = subprocess.run(command, cwd=project.channel, env=project.env, capture_output=True, text=True, check=True)
+    return {match.split(".")[0] for match in re.findall(r"\|\s+([\w.]+)$", done.stderr, re.MULTILINE)}
+
+
+@pytest.mark.parametrize("command", [["status"], ["status", "--json"], ["materialize"], ["materialize", "-n"]])
+def test_a_no_op_imports_nothing_heavy_and_no_user_code(project, command):
+    project.write("assets.py", HEADER + PROJECT)
+    project.run("materialize")
+    project.run("materialize")
+    before = project.log()
+    assert imported(project, *command) & HEAVY == set()
+    assert project.log() == before
+
+
+def test_help_imports_nothing_heavy(project):
+    project.assets("")
+    assert imported(project, "--help") & HEAVY == set()
+
+
+def test_importing_the_package_imports_the_standard_library_alone():
+    code = "import sys, assetbuild, assetbuild.cli; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert {name.split(".")[0] for name in done.stdout.split()} & HEAVY == set()
