@@ -295,10 +295,12 @@ class Project:
             io_managers = IOManagers(settings.root, settings.root / settings.warehouse, settings.io_managers)
             definitions = load_definitions(settings, io_managers)
             values = gather(settings, self._config_file, self._assignments, definitions.graph)
-            config, parts = resolve(definitions.graph, values)
-            recipes = Recipes(settings, definitions, io_managers, parts)
+            config = resolve(definitions.graph, values)
+            recipes = Recipes(settings, definitions, io_managers, config)
             files = [*definitions.importer.files, str(settings.file or ""), str(self._config_file or "")]
-            self._stage = _Stage(settings, definitions, io_managers, recipes, config, _stamps(filter(None, files)))
+            self._stage = _Stage(
+                settings, definitions, io_managers, recipes, config.tables, _stamps(filter(None, files))
+            )
         return self._stage
 
     @contextmanager

@@ -10,12 +10,13 @@ Types are recognised by module and name, so that no library is imported to look 
 
 from __future__ import annotations
 
+import builtins
 import re
 import sys
 import types
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Any
 
@@ -59,10 +60,6 @@ _BY_SPELLING = {
     re.compile(r"(pl|polars)\.LazyFrame"): "polars.LazyFrame",
     re.compile(r"duckdb\.(DuckDBPyRelation|Relation)"): "duckdb.Relation",
     re.compile(r"(pathlib\.)?Path"): "path",
-    re.compile(r"list\[(pathlib\.)?Path\]"): "paths",
-    re.compile(r"None"): "none",
-    re.compile(r"str"): "str",
-    re.compile(r"bytes"): "bytes",
 }
 
 
@@ -83,33 +80,59 @@ def read_annotation(annotation: Any, namespace: Mapping[str, Any]) -> Annotation
     """Read an annotation, evaluating text in the namespace of the function that bears it."""
     if isinstance(annotation, str):
         try:
-            annotation = eval(annotation, dict(namespace))  # noqa: S307  # the user's own code, as typing.get_type_hints does
+            # The user's own code, as typing.get_type_hints does.
+            annotation = eval(annotation, {}, _Names(namespace))  # noqa: S307
         except Exception as error:  # noqa: BLE001  # whatever the user's expression raises is the message
-            for spelling, load in _BY_SPELLING.items():
-                if spelling.fullmatch(annotation.strip()):
-                    return Annotation(load=load)
             return Annotation(problem=f"the annotation {annotation!r} cannot be read: {error}")
-    said: Input | None = None
     if typing.get_origin(annotation) is typing.Annotated:
         annotation, *extras = typing.get_args(annotation)
         said = next((extra for extra in extras if isinstance(extra, Input)), None)
         if isinstance(annotation, (str, typing.ForwardRef)):
-            text = annotation if isinstance(annotation, str) else annotation.__forward_arg__
-            inner = read_annotation(text, namespace)
-            return Annotation(load=inner.load, type=inner.type, input=said, problem=inner.problem)
+            annotation = annotation if isinstance(annotation, str) else annotation.__forward_arg__
+        inner = read_annotation(annotation, namespace)
+        return replace(inner, input=said or inner.input)
     allows_none = False
     if typing.get_origin(annotation) in {typing.Union, types.UnionType}:
         members = [member for member in typing.get_args(annotation) if member is not type(None)]
         allows_none = len(members) < len(typing.get_args(annotation))
         if len(members) == 1 and allows_none:
             whole, annotation = annotation, members[0]
-            inner = read_annotation(annotation, namespace)
-            return Annotation(inner.load, whole, said or inner.input, inner.config, inner.context, allows_none=True)
+            return replace(read_annotation(annotation, namespace), type=whole, allows_none=True)
     if annotation is Context:
         return Annotation(type=annotation, context=True)
     if is_config(annotation):
         return Annotation(type=annotation, config=annotation)
-    return Annotation(load=_load_word(annotation), type=annotation, input=said, allows_none=allows_none)
+    if isinstance(annotation, _Unbound):
+        load = next((word for spelling, word in _BY_SPELLING.items() if spelling.fullmatch(annotation.text)), None)
+        if load is None:
+            return Annotation(problem=f"the annotation {annotation.text!r} names nothing that exists at run time")
+        return Annotation(load=load)
+    return Annotation(load=_load_word(annotation), type=annotation, allows_none=allows_none)
+
+
+class _Unbound:
+    """A name that exists only while type checking, with the attributes that were asked of it: ``pl.DataFrame``."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __getattr__(self, name: str) -> _Unbound:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return _Unbound(f"{self.text}.{name}")
+
+    def __call__(self) -> None:
+        """Be callable, which typing asks of the arguments of Annotated and Union."""
+
+    def __or__(self, other: Any) -> Any:
+        return typing.Union[self, other]  # noqa: UP007  # no class: the operator is what is defined here
+
+
+class _Names(dict[str, Any]):
+    """The names that an annotation can see; one that is bound nowhere is unbound, not an error."""
+
+    def __missing__(self, name: str) -> Any:
+        return getattr(builtins, name) if hasattr(builtins, name) else _Unbound(name)
 
 
 def is_config(annotation: Any) -> bool:
@@ -135,6 +158,8 @@ def _load_word(annotation: Any) -> str:
 
 
 def _is_path(annotation: Any) -> bool:
+    if isinstance(annotation, _Unbound):
+        return annotation.text in {"Path", "pathlib.Path"}
     return isinstance(annotation, type) and issubclass(annotation, PurePath)
 
 

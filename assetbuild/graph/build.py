@@ -199,7 +199,7 @@ class _GraphBuilder:
                     definition.origin,
                     advice="Import the type at run time, or drop the annotation.",
                 )
-            if annotation.context:
+            elif annotation.context:
                 bound["context_parameter"] = parameter.name
             elif annotation.config is not None:
                 if "config_class" in bound:

@@ -22,7 +22,11 @@ from assetbuild.load.settings import Settings
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-__all__ = ["ConfigValues", "config_section", "gather", "resolve", "validate"]
+__all__ = ["MASK", "ConfigValues", "ResolvedConfig", "config_section", "gather", "resolve", "secret_texts", "validate"]
+
+
+MASK = "**********"
+"""What is shown in place of a secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,15 @@ class ConfigValues:
     """The raw text of ``--set`` values by (section, key), for fields that want text though it looks like a number."""
     places: Mapping[tuple[str, str], tuple[str | None, int | None]]
     root: Path
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedConfig:
+    """Checked config: raw tables and version parts by asset key, and every secret in them, so that none is stored."""
+
+    tables: Mapping[str, Mapping[str, Any]]
+    parts: Mapping[str, Mapping[str, Shown]]
+    secrets: frozenset[str]
 
 
 def config_section(asset: Asset) -> str:
@@ -85,22 +98,20 @@ def gather(settings: Settings, config_file: Path | None, assignments: Sequence[s
     return ConfigValues(tables, texts, places, settings.root)
 
 
-def resolve(graph: Graph, values: ConfigValues) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Shown]]]:
-    """Check every asset's config; return raw values and version parts by asset key.
-
-    Raises UsageError with every problem found.
-    """
+def resolve(graph: Graph, values: ConfigValues) -> ResolvedConfig:
+    """Check every asset's config; raise UsageError with every problem found."""
     problems: list[Problem] = []
     raw: dict[str, dict[str, Any]] = {}
     parts: dict[str, dict[str, Shown]] = {}
+    secrets: set[str] = set()
     checked: dict[int, tuple[dict[str, Any], dict[str, Shown]]] = {}
     for key, asset in graph.assets.items():
         if id(asset.definition) not in checked:
-            checked[id(asset.definition)] = _resolve_one(asset, values, problems)
+            checked[id(asset.definition)] = _resolve_one(asset, values, problems, secrets)
         raw[key], parts[key] = checked[id(asset.definition)]
     if problems:
         raise UsageError(*problems)
-    return raw, parts
+    return ResolvedConfig(raw, parts, frozenset(secrets))
 
 
 def validate(config_class: type, table: Mapping[str, Any]) -> Any:
@@ -109,7 +120,7 @@ def validate(config_class: type, table: Mapping[str, Any]) -> Any:
 
 
 def _resolve_one(
-    asset: Asset, values: ConfigValues, problems: list[Problem]
+    asset: Asset, values: ConfigValues, problems: list[Problem], secrets: set[str]
 ) -> tuple[dict[str, Any], dict[str, Shown]]:
     section = config_section(asset)
     table = dict(values.tables.get(section, {}))
@@ -137,7 +148,24 @@ def _resolve_one(
             Problem(f"config of {section!r}: {type(error).__name__}: {error}", (), "", *values_place(values, section))
         )
         return {}, {}
+    secrets.update(secret_texts(config))
     return table, dict(_parts(config, ""))
+
+
+def secret_texts(model: Any) -> Iterator[str]:
+    """Yield the secrets in a config object as text, also those in nested models and containers."""
+    if hasattr(model, "get_secret_value"):
+        secret = model.get_secret_value()
+        yield secret if isinstance(secret, str) else bytes(secret).decode(errors="replace")
+    elif hasattr(type(model), "model_fields"):
+        for name in type(model).model_fields:
+            yield from secret_texts(getattr(model, name))
+    elif isinstance(model, Mapping):
+        for value in model.values():
+            yield from secret_texts(value)
+    elif isinstance(model, (list, tuple, set, frozenset)):
+        for value in model:
+            yield from secret_texts(value)
 
 
 def values_place(values: ConfigValues, section: str) -> tuple[str | None, int | None]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from typing import Any
 
 from assetbuild.errors import DefinitionError, Problem
@@ -12,6 +11,7 @@ from assetbuild.fingerprint.encoding import digest
 from assetbuild.fingerprint.recipe import Recipe, Shown, environment_part
 from assetbuild.graph.build import relative_place
 from assetbuild.graph.model import Asset
+from assetbuild.load.config import MASK, ResolvedConfig
 from assetbuild.load.definitions import Definitions
 from assetbuild.load.settings import Settings
 from assetbuild.store.registry import IOManagers
@@ -27,13 +27,14 @@ class Recipes:
         settings: Settings,
         definitions: Definitions,
         io_managers: IOManagers,
-        config: Mapping[str, Mapping[str, Shown]],
+        config: ResolvedConfig,
     ) -> None:
-        """Take the loaded definitions and the config parts by asset key."""
+        """Take the loaded definitions and their config."""
         self._settings = settings
         self._graph = definitions.graph
         self._io_managers = io_managers
-        self._config = config
+        self._config = config.parts
+        self._secrets = sorted(filter(None, config.secrets), key=len, reverse=True)
         self._fingerprinter = CodeFingerprinter(
             settings.root,
             definitions.importer.files,
@@ -83,7 +84,7 @@ class Recipes:
         # An asset that returns nothing has another outcome than one that returns a value, whatever the body says.
         own = {"returns nothing": asset.returns_nothing, "unordered": asset.out.unordered}
         names = {*asset.definition.env, *(code.env if code is not None else ())}
-        parts, texts = _code_parts(code)
+        parts, texts = self._code_parts(code)
         return Recipe(
             code_version=digest("code", [declared, None if code is None else code.version, own]),
             code={**parts, **_own_parts(asset, self._settings)},
@@ -94,6 +95,20 @@ class Recipes:
             io_manager=self._manager(asset.out.io_manager),
             declared=declared,
         )
+
+    def _code_parts(self, code: CodeVersion | None) -> tuple[dict[str, Shown], dict[str, str]]:
+        parts: dict[str, Shown] = {}
+        texts: dict[str, str] = {}
+        for subject, part in (code.parts if code is not None else {}).items():
+            place = f"{part.file}:{part.line}" if part.line is not None else part.file or ""
+            text = part.text
+            for secret in self._secrets:  # a default in the source, say
+                text = text.replace(secret, MASK)
+            is_value = part.kind == "value"
+            parts[subject] = Shown(part.version, text if is_value else "", place)
+            if text and not is_value:
+                texts[part.version] = text
+        return parts, texts
 
     def _manager(self, name: str | None) -> dict[str, Any]:
         if name not in self._managers:
@@ -109,18 +124,6 @@ class Recipes:
         if "class" not in self._settings.io_managers.get(name, {}):
             return {}
         return {"code": self._fingerprinter.class_version(type(self._io_managers.get(name))).version}
-
-
-def _code_parts(code: CodeVersion | None) -> tuple[dict[str, Shown], dict[str, str]]:
-    parts: dict[str, Shown] = {}
-    texts: dict[str, str] = {}
-    for subject, part in (code.parts if code is not None else {}).items():
-        place = f"{part.file}:{part.line}" if part.line is not None else part.file or ""
-        is_value = part.kind == "value"
-        parts[subject] = Shown(part.version, part.text if is_value else "", place)
-        if part.text and not is_value:
-            texts[part.version] = part.text
-    return parts, texts
 
 
 def _own_parts(asset: Asset, settings: Settings) -> dict[str, Shown]:

@@ -19,7 +19,7 @@ from assetbuild.errors import AssetbuildError, AssetError, Problem
 from assetbuild.graph.annotations import keeps_promise, shown
 from assetbuild.graph.build import relative_place
 from assetbuild.graph.model import Asset, Graph
-from assetbuild.load.config import validate
+from assetbuild.load.config import MASK, secret_texts, validate
 from assetbuild.load.errors import user_traceback
 from assetbuild.load.settings import Settings
 from assetbuild.materialize.task import InputRef, OutputResult, Task, TaskResult
@@ -70,7 +70,7 @@ def run_task(
         arguments = {given.parameter: _load(given, runtime, asset) for given in task.inputs}
         if asset.config_class is not None and asset.config_parameter is not None:
             arguments[asset.config_parameter] = config = validate(asset.config_class, task.config)
-            secrets.extend(_secrets(config))
+            secrets.extend(filter(None, secret_texts(config)))
         if asset.context_parameter is not None:
             arguments[asset.context_parameter] = context
         returned = _call(asset, arguments)
@@ -281,20 +281,9 @@ def _size(path: Path) -> int:
     return path.stat().st_size
 
 
-def _secrets(config: Any) -> Iterator[str]:
-    for name in type(config).model_fields:
-        value = getattr(config, name)
-        if hasattr(value, "get_secret_value"):
-            secret = value.get_secret_value()
-            yield secret if isinstance(secret, str) else bytes(secret).decode(errors="replace")
-        elif hasattr(type(value), "model_fields"):
-            yield from _secrets(value)
-
-
 def _masked(text: str, secrets: list[str]) -> str:
     for secret in secrets:
-        if secret:
-            text = text.replace(secret, "**********")
+        text = text.replace(secret, MASK)
     return text
 
 
@@ -307,7 +296,6 @@ def _mask_log(log: Path, secrets: list[str]) -> None:
         said = log.read_bytes()
         masked = said
         for secret in secrets:
-            if secret:
-                masked = masked.replace(secret.encode(), b"**********")
+            masked = masked.replace(secret.encode(), MASK.encode())
         if masked != said:
             log.write_bytes(masked)

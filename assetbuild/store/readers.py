@@ -53,6 +53,7 @@ def load_source(
     naming the file that cannot be read, TypeError for a type that these files cannot be.
     """
     options = dict(options or {})
+    load = None if load == "value" else load  # dict, list and the like: what the file holds, unconverted
     if load == "path":
         return _single(paths, "a Path")
     files = _files_in(paths[0]) if kind == "directory" and len(paths) == 1 else list(paths)
@@ -64,7 +65,7 @@ def load_source(
             return path.read_bytes() if load == "bytes" else _text(path)
     if load in TABLE_TYPES:
         return _tables(files, load, columns, options)
-    if kind == "file" and load != "value":
+    if kind == "file":
         path = _single(files, "a file")
         if _format(path) == "json" and columns is None:
             return _json(path)

@@ -12,7 +12,7 @@ import ast
 import enum
 import sys
 import types
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from assetbuild.fingerprint.code.components import Node
 from assetbuild.fingerprint.code.modules import View
@@ -26,9 +26,26 @@ if TYPE_CHECKING:
 __all__ = ["build_class"]
 
 _NEVER = frozenset(
-    """__module__ __doc__ __dict__ __weakref__ __qualname__ __firstlineno__ __static_attributes__ __annotations__
-    __annotate__ __annotate_func__ __annotations_cache__ __orig_bases__ __parameters__ __match_args__ __hash__
-    __abstractmethods__ _abc_impl __conditional_annotations__""".split()
+    [
+        "__module__",
+        "__doc__",
+        "__dict__",
+        "__weakref__",
+        "__qualname__",
+        "__firstlineno__",
+        "__static_attributes__",
+        "__annotations__",
+        "__annotate__",
+        "__annotate_func__",
+        "__annotations_cache__",
+        "__orig_bases__",
+        "__parameters__",
+        "__match_args__",
+        "__hash__",
+        "__abstractmethods__",
+        "_abc_impl",
+        "__conditional_annotations__",
+    ]
 )
 
 
@@ -56,7 +73,8 @@ def build_class(walk: Walk, node: Node, cls: type, *, is_settings: bool) -> None
         _add_generated(walk, node, cls, own)
     _add_patched(walk, node, cls, told)
     if index is not None and b"__subclasses__" in index.source.data:
-        for subclass in cls.__subclasses__():
+        subclasses: list[type] = type.__subclasses__(cls)
+        for subclass in subclasses:
             node.point("subclass", walk.code_node(subclass) if walk.is_first_party_class(subclass) else None)
     node.own = digest("code-class", own)
 
@@ -71,12 +89,12 @@ def _add_enum(walk: Walk, node: Node, cls: type[enum.Enum], own: list[Encodable]
     """Tell the members of an enum in order, aliases included; return every name that this covers."""
     own.append(list(cls.__members__))
     for name, member in cls.__members__.items():
-        node.point(f"member {name}", walk.captured(node, f"{cls.__qualname__}.{name}", member._value_, "member"))  # noqa: SLF001
+        node.point(f"member {name}", walk.captured(node, f"{cls.__qualname__}.{name}", member._value_, "member"))
     hidden = {name for name in vars(cls) if name.startswith("_") and not callable(vars(cls)[name])}
     return set(cls.__members__) | hidden | {"_generate_next_value_", "_new_member_", "__new__", "_member_type_"}
 
 
-def _add_source(
+def _add_source(  # noqa: PLR0913  # one step of build_class, with all that it has found
     walk: Walk, node: Node, cls: type, tree: ast.ClassDef, view: View, own: list[Encodable], *, is_settings: bool
 ) -> set[str]:
     """Tell what the source says; return the names of the members that this covers."""
@@ -123,16 +141,14 @@ def _bound(statement: ast.stmt) -> set[str]:
     return set()
 
 
-def _tell_members(
-    walk: Walk, node: Node, cls: type, names: set[str], statement: ast.stmt, view: View
-) -> bool:
+def _tell_members(walk: Walk, node: Node, cls: type, names: set[str], statement: ast.stmt, view: View) -> bool:
     """Tell the members that a statement binds by their values; return whether that tells all of it."""
     if isinstance(statement, ast.AnnAssign) and statement.value is None:
         return True
     if not isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
         if isinstance(cls, enum.EnumMeta) and names <= set(cls.__members__):
             return True
-        if walk.reads_environment([statement], view):
+        if walk.environment.reads_environment([statement], view):
             return False
     members = vars(cls)
     found = []
@@ -177,5 +193,3 @@ def _add_patched(walk: Walk, node: Node, cls: type, told: set[str]) -> None:
             node.point(f"member {name}", walk.strict_value(node, f"{cls.__qualname__}.{name}", value))
         except OpaqueError:
             continue  # a descriptor or cache that a library put there
-
-

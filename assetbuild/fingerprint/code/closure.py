@@ -100,7 +100,9 @@ class CodeFingerprinter:
             env |= node.env
             widened.update(dict.fromkeys(node.widened))
         packages = dict(sorted(packages.items()))
-        keyed: Encodable = [] if self._packages.policy == "off" else [[name, version] for name, version in packages.items()]
+        keyed: Encodable = (
+            [] if self._packages.policy == "off" else [[name, version] for name, version in packages.items()]
+        )
         version = digest(CODE_SCHEME, [roots[0].version, sorted({root.version for root in roots[1:]}), keyed])
         return CodeVersion(version, _parts(nodes, home), packages, frozenset(env), tuple(widened))
 

@@ -26,7 +26,9 @@ COMPUTED: Final = ""
 """Stands for an environment variable that is read by a computed name."""
 
 _WIDENING_BUILTINS: Final = frozenset({"eval", "exec", "compile", "globals"})
-_IMPORTERS: Final = frozenset({"importlib.import_module", "importlib.__import__", "builtins.__import__", "importlib.reload"})
+_IMPORTERS: Final = frozenset(
+    {"importlib.import_module", "importlib.__import__", "builtins.__import__", "importlib.reload"}
+)
 _ENVIRONMENT: Final = frozenset({"os.environ", "os.environb"})
 _ENVIRONMENT_CALLS: Final = frozenset(
     {f"{name}.{method}" for name in _ENVIRONMENT for method in ("get", "pop", "setdefault", "__getitem__")}
@@ -34,7 +36,9 @@ _ENVIRONMENT_CALLS: Final = frozenset(
 )
 
 
-def environment_name(walk: Walk, access: Access, dotted: str, view: View | None, namespace: Mapping[str, Any]) -> str | None:
+def environment_name(
+    walk: Walk, access: Access, dotted: str, view: View | None, namespace: Mapping[str, Any]
+) -> str | None:
     """Return the environment variable that an access reads, ``COMPUTED`` when it cannot be told, None for no such read."""
     reads = dotted in _ENVIRONMENT_CALLS if access.is_call else dotted in _ENVIRONMENT
     if not reads:
@@ -49,7 +53,7 @@ def add_dynamic(
 ) -> None:
     """Add to a node what one call or lookup does beyond the names it uses."""
     chain = access.chain
-    dotted = walk.dotted(chain, view, namespace, cells)
+    dotted = walk.environment.dotted(chain, view, namespace, cells)
     if dotted is None:
         return
     name = environment_name(walk, access, dotted, view, namespace)
@@ -82,7 +86,7 @@ def widen(walk: Walk, node: Node, view: View | None, reason: str, line: int) -> 
     """Count everything that the module reaches, and say why."""
     _note(node, reason, line)
     if view is not None:
-        node.point("module", walk.module_node(view))
+        node.point("module", walk.whole.module_node(view))
 
 
 def _note(node: Node, reason: str, line: int) -> None:
@@ -104,9 +108,9 @@ def _add_import(
         target = ImportTarget(constant.lstrip("."), level, None, access.chain.line)
         module = walk.modules.absolute(target, view)
         if module is not None and not walk.modules.is_internal(module):
-            node.point(f"import {constant}", walk.external(module, ""))
+            node.point(f"import {constant}", walk.foreign.external(module, ""))
         elif module is not None:
-            node.point("imported", walk.loaded_module_node(module))
+            node.point("imported", walk.whole.loaded_module_node(module))
         return
     widen(walk, node, view, reason, access.chain.line)
     prefix = _prefix(argument)
@@ -114,9 +118,9 @@ def _add_import(
         target = ImportTarget(prefix.lstrip("."), len(prefix) - len(prefix.lstrip(".")), None, 0)
         prefix = walk.modules.absolute(target, view) or ""
     if prefix and not walk.modules.is_internal(prefix):
-        node.point(f"import {prefix}", walk.external(prefix, ""))
+        node.point(f"import {prefix}", walk.foreign.external(prefix, ""))
         return
-    for part in walk.package_nodes(prefix):
+    for part in walk.whole.package_nodes(prefix):
         node.point("imported", part)
 
 
@@ -147,7 +151,11 @@ def _constant_text(walk: Walk, node: ast.expr, view: View | None, namespace: Map
         return None
     root, attributes = found
     meaning = walk.modules.resolve(Chain(root, attributes, 0), view, namespace)
-    if isinstance(meaning, Meaning) and type(meaning.value) is str and (not attributes or meaning.name == attributes[-1]):
+    if (
+        isinstance(meaning, Meaning)
+        and type(meaning.value) is str
+        and (not attributes or meaning.name == attributes[-1])
+    ):
         return meaning.value
     return None
 
@@ -155,5 +163,3 @@ def _constant_text(walk: Walk, node: ast.expr, view: View | None, namespace: Map
 def describe_unloadable(found: Unloadable) -> str:
     """Say what happens to a first-party module that does not load."""
     return f"imports {found.module}, which does not load; its whole file counts"
-
-

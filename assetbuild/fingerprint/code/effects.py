@@ -23,7 +23,21 @@ if TYPE_CHECKING:
 __all__ = ["Effects"]
 
 _INERT: Final = frozenset(
-    "assetbuild atexit builtins faulthandler gc logging os signal sys time traceback typing warnings".split()
+    [
+        "assetbuild",
+        "atexit",
+        "builtins",
+        "faulthandler",
+        "gc",
+        "logging",
+        "os",
+        "signal",
+        "sys",
+        "time",
+        "traceback",
+        "typing",
+        "warnings",
+    ]
 )
 """Libraries whose settings change no data, or are seen in another way."""
 _DEEPEST: Final = 4
@@ -41,7 +55,9 @@ class Effects:
         if self._found is None:
             self._found = list(self._search())
         return [
-            self._walk.statement_node(statement, view) for tops, statement, view in self._found if tops & libraries
+            self._walk.whole.statement_node(statement, view)
+            for tops, statement, view in self._found
+            if tops & libraries
         ]
 
     def _search(self) -> Iterator[tuple[frozenset[str], Statement, View]]:
@@ -57,10 +73,14 @@ class Effects:
         for node in _plain_statements(nodes):
             for target in _targets(node):
                 found = chain_of(target)
-                meaning = self._walk.modules.resolve(Chain(found[0], found[1], 0), view, view.namespace) if found else None
+                meaning = (
+                    self._walk.modules.resolve(Chain(found[0], found[1], 0), view, view.namespace) if found else None
+                )
                 if isinstance(meaning, External):
                     yield meaning.module.partition(".")[0]
-                elif isinstance(meaning, Meaning) and isinstance(meaning.value, types.FunctionType) and depth < _DEEPEST:
+                elif (
+                    isinstance(meaning, Meaning) and isinstance(meaning.value, types.FunctionType) and depth < _DEEPEST
+                ):
                     yield from self._touched_by(meaning.value, depth + 1)
                 elif isinstance(meaning, Meaning) and isinstance(meaning.value, type):
                     yield meaning.value.__module__.partition(".")[0]

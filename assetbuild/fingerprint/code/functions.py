@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["build_function", "is_config"]
 
-_OWN_ATTRIBUTES = frozenset({"__wrapped__", "__doc__", "__module__", "__name__", "__qualname__", "__isabstractmethod__"})
+_OWN_ATTRIBUTES = frozenset(
+    {"__wrapped__", "__doc__", "__module__", "__name__", "__qualname__", "__isabstractmethod__"}
+)
 
 
 def build_function(walk: Walk, node: Node, function: types.FunctionType, *, is_asset: bool) -> None:
@@ -43,7 +45,7 @@ def build_function(walk: Walk, node: Node, function: types.FunctionType, *, is_a
     walk.add_names(node, names, view, function.__globals__, cells=cells)
     if "__class__" in cells:
         node.point("__class__", walk.code_node(cells["__class__"]))
-    _add_defaults(walk, node, function)
+    _add_defaults(walk, node, function, tree, view)
     for name, value in sorted(vars(function).items()):
         if name == "__wrapped__" or name not in _OWN_ATTRIBUTES:
             node.point(f"attribute {name}", walk.captured(node, name, value, "attribute"))
@@ -60,14 +62,31 @@ def _cells(function: types.FunctionType) -> dict[str, Any]:
     return found
 
 
-def _add_defaults(walk: Walk, node: Node, function: types.FunctionType) -> None:
+def _add_defaults(
+    walk: Walk, node: Node, function: types.FunctionType, tree: FunctionNode | None, view: View | None
+) -> None:
+    """Tell default values by value; one that is read from the environment by what it reads."""
     code = function.__code__
     defaults = function.__defaults__ or ()
     positional = code.co_varnames[: code.co_argcount]
     pairs = list(zip(positional[len(positional) - len(defaults) :], defaults, strict=False))
     pairs += sorted((function.__kwdefaults__ or {}).items())
+    written = _written_defaults(tree.args) if tree is not None else {}
     for name, value in pairs:
-        node.point(f"default {name}", walk.captured(node, name, value, "default"))
+        said = written.get(name)
+        if view is not None and said is not None and walk.environment.reads_environment([said], view):
+            node.point(f"default {name}", walk.expression_node(node, name, said, view))
+        else:
+            node.point(f"default {name}", walk.captured(node, name, value, "default"))
+
+
+def _written_defaults(arguments: ast.arguments) -> dict[str, ast.expr]:
+    """Return the default expressions that are more than a constant, by parameter."""
+    positional = [*arguments.posonlyargs, *arguments.args]
+    first = len(positional) - len(arguments.defaults)
+    pairs = [*zip(positional[first:], arguments.defaults, strict=True)]
+    pairs += [(name, said) for name, said in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if said]
+    return {argument.arg: said for argument, said in pairs if not isinstance(said, ast.Constant)}
 
 
 def _annotations_are_read(walk: Walk, view: View | None, tree: FunctionNode) -> bool:
@@ -75,7 +94,7 @@ def _annotations_are_read(walk: Walk, view: View | None, tree: FunctionNode) -> 
     for decorator in getattr(tree, "decorator_list", ()):
         if decorator_name(decorator) in INERT_DECORATORS:
             continue
-        if not walk.is_first_party_callee(decorator, view):
+        if not walk.foreign.is_first_party_callee(decorator, view):
             return True
     return False
 
@@ -89,7 +108,7 @@ def _add_parameter_classes(
     """
     arguments = tree.args
     for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
-        if argument.annotation is None or not (is_asset or isinstance(tree, ast.Lambda) is False):
+        if argument.annotation is None:
             continue
         for found in _classes_named(walk, argument.annotation, function, view):
             if is_config(found):
@@ -122,14 +141,12 @@ def _build_generated(walk: Walk, node: Node, function: types.FunctionType) -> No
     """Fill the node of a function that was made by ``exec`` or by a generator of code: no source tells it."""
     code = function.__code__
     node.own = digest("code-generated", _code_structure(code))
-    node.widened.append(
-        Widened(node.name, "made at run time, so its compiled code counts", node.file, node.line)
-    )
+    node.widened.append(Widened(node.name, "made at run time, so its compiled code counts", node.file, node.line))
     cells = _cells(function)
     for name in sorted({*code.co_names, *code.co_freevars}):
         chain = Chain(name, (), 0)
         walk.add_chain(node, chain, walk.modules.view(function.__globals__), function.__globals__, cells)
-    _add_defaults(walk, node, function)
+    _add_defaults(walk, node, function, None, None)
 
 
 def _code_structure(code: types.CodeType) -> Encodable:
@@ -139,5 +156,3 @@ def _code_structure(code: types.CodeType) -> Encodable:
         if not isinstance(constant, frozenset)
     ]
     return [code.co_code, list(code.co_names), list(code.co_varnames), list(code.co_freevars), constants]
-
-

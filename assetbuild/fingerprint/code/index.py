@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import textwrap
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import CodeType
@@ -16,7 +17,7 @@ from typing import TypeAlias
 from assetbuild.fingerprint.code.scope import ImportTarget
 from assetbuild.fingerprint.code.source import SourceFile
 
-__all__ = ["FileIndex", "FunctionNode", "Statement"]
+__all__ = ["FileIndex", "FunctionNode", "Statement", "distinct", "first_line"]
 
 FunctionNode: TypeAlias = "ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda"
 Defined: TypeAlias = "ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef"
@@ -189,9 +190,9 @@ def _gather(node: ast.AST, found: Statement) -> None:
             )
     elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
         found.binds.add(node.id)
-    elif isinstance(node, ast.ExceptHandler) and node.name:
-        found.binds.add(node.name)
-    elif isinstance(node, (ast.MatchAs, ast.MatchStar)) and node.name:
+    elif (isinstance(node, ast.ExceptHandler) and node.name) or (
+        isinstance(node, (ast.MatchAs, ast.MatchStar)) and node.name
+    ):
         found.binds.add(node.name)
     elif isinstance(node, (ast.Attribute, ast.Subscript)) and not isinstance(node.ctx, ast.Load):
         _change(node, found)
@@ -210,3 +211,7 @@ def _change(node: ast.AST, found: Statement) -> None:
         found.changes.add(node.id)
 
 
+def distinct(statements: Iterable[Statement]) -> list[Statement]:
+    """Return the statements in order, each once."""
+    found = {id(statement): statement for statement in statements}
+    return sorted(found.values(), key=lambda statement: statement.node.lineno)

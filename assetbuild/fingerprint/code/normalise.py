@@ -24,8 +24,28 @@ from typing import Any, Final
 __all__ = ["INERT_DECORATORS", "Keep", "Normaliser", "decorator_name", "is_annotated_class", "parsed_annotation"]
 
 INERT_DECORATORS: Final = frozenset(
-    """abstractmethod asset asynccontextmanager cache cached_property classmethod contextmanager deleter final getter
-    lru_cache multi_asset override overload property setter source staticmethod total_ordering wraps""".split()
+    [
+        "abstractmethod",
+        "asset",
+        "asynccontextmanager",
+        "cache",
+        "cached_property",
+        "classmethod",
+        "contextmanager",
+        "deleter",
+        "final",
+        "getter",
+        "lru_cache",
+        "multi_asset",
+        "override",
+        "overload",
+        "property",
+        "setter",
+        "source",
+        "staticmethod",
+        "total_ordering",
+        "wraps",
+    ]
 )
 """Decorators that are known not to read annotations."""
 
@@ -289,7 +309,13 @@ class Normaliser:
                 self._out.append(b"(Import bound=" + bound + b")")
             else:
                 self._out.append(
-                    b"(ImportFrom as=" + bound + b" module=" + _constant(node.module) + b" name=" + _constant(alias.name) + b")"
+                    b"(ImportFrom as="
+                    + bound
+                    + b" module="
+                    + _constant(node.module)
+                    + b" name="
+                    + _constant(alias.name)
+                    + b")"
                 )
 
 

@@ -53,7 +53,9 @@ class Packages:
     def _find(self, module: str) -> Distribution | None:
         top = module.partition(".")[0]
         guessed = self._by_name.get(re.sub(r"[-_.]+", "-", top).lower())
-        candidates = [guessed] if guessed is not None and top in _top_levels(guessed) else self._by_top_level.get(top, [])
+        candidates = (
+            [guessed] if guessed is not None and top in _top_levels(guessed) else self._by_top_level.get(top, [])
+        )
         if len(candidates) < 2:  # noqa: PLR2004
             return candidates[0] if candidates else None
         # A namespace package: several distributions share the first name, so the files decide.

@@ -78,9 +78,25 @@ class Names:
 
 _DOC_READERS: Final = frozenset({"__doc__", "getdoc", "getcomments"})
 _ANNOTATION_READERS: Final = frozenset(
-    """__annotations__ __annotate__ __dataclass_fields__ __signature__ beartype create_model get_annotations
-    get_type_hints getfullargspec make_dataclass signature TypeAdapter typechecked validate_arguments validate_call
-    model_fields __struct_fields__""".split()
+    [
+        "__annotations__",
+        "__annotate__",
+        "__dataclass_fields__",
+        "__signature__",
+        "beartype",
+        "create_model",
+        "get_annotations",
+        "get_type_hints",
+        "getfullargspec",
+        "make_dataclass",
+        "signature",
+        "TypeAdapter",
+        "typechecked",
+        "validate_arguments",
+        "validate_call",
+        "model_fields",
+        "__struct_fields__",
+    ]
 )
 _NAME_READERS: Final = frozenset({"__name__", "__qualname__", "co_name", "co_qualname", "getmembers"})
 _READERS: Final = _DOC_READERS | _ANNOTATION_READERS | _NAME_READERS | {"getsource", "getsourcelines"}
@@ -88,7 +104,22 @@ _READERS: Final = _DOC_READERS | _ANNOTATION_READERS | _NAME_READERS | {"getsour
 
 _child_fields: dict[type[ast.AST], tuple[str, ...]] = {}
 _NO_CHILDREN: Final = frozenset(
-    "arg asname attr conversion ctx id is_async kind level module op ops simple type_comment".split()
+    [
+        "arg",
+        "asname",
+        "attr",
+        "conversion",
+        "ctx",
+        "id",
+        "is_async",
+        "kind",
+        "level",
+        "module",
+        "op",
+        "ops",
+        "simple",
+        "type_comment",
+    ]
 )
 
 
@@ -118,7 +149,11 @@ def chain_of(node: ast.expr) -> tuple[str, tuple[str, ...]] | None:
 
 
 def names_of_function(
-    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, keep: Keep, *, annotations: bool = False, has_walrus: bool = True
+    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda,
+    keep: Keep,
+    *,
+    annotations: bool = False,
+    has_walrus: bool = True,
 ) -> Names:
     """Return the outside names of a function's body; defaults and decorators belong to whoever defines it.
 
@@ -193,9 +228,7 @@ class _Collector:
         for statement in body:
             self.visit(statement, scope)
 
-    def annotations_of(
-        self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, scope: _Scope | None
-    ) -> None:
+    def annotations_of(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, scope: _Scope | None) -> None:
         arguments = node.args
         found = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
         for annotation in [*(argument.annotation for argument in found if argument), getattr(node, "returns", None)]:

@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 from assetbuild.fingerprint.code.installed import path_installs
@@ -22,7 +22,9 @@ __all__ = ["OWN_PACKAGES", "FirstParty", "SourceFile"]
 OWN_PACKAGES = frozenset({"assetbuild", "assetbuild_stores"})
 """Never first-party, wherever they lie: a project may well live beside a checkout of assetbuild."""
 
-_FOREIGN_FOLDERS = frozenset({"site-packages", "dist-packages", "node_modules", "__pypackages__", "__pycache__", "venv"})
+_FOREIGN_FOLDERS = frozenset(
+    {"site-packages", "dist-packages", "node_modules", "__pypackages__", "__pycache__", "venv"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,9 @@ class FirstParty:
         """Take the project folder and further folders whose files count as its own."""
         self.root = os.path.abspath(root)
         wanted = [self.root, *(os.path.abspath(folder) for folder in search)]
-        self._folders = tuple(dict.fromkeys(form + os.sep for folder in wanted for form in (folder, os.path.realpath(folder))))
+        self._folders = tuple(
+            dict.fromkeys(form + os.sep for folder in wanted for form in (folder, os.path.realpath(folder)))
+        )
         self._installed: tuple[tuple[str, ...], frozenset[str]] | None = None
         self._known: dict[str, bool] = {}
 
@@ -97,7 +101,7 @@ def _is_foreign(folder: str, below: str) -> bool:
     return False
 
 
-@lru_cache(maxsize=None)
+@cache
 def _is_environment(folder: str) -> bool:
     return os.path.exists(os.path.join(folder, "pyvenv.cfg"))
 

@@ -81,6 +81,7 @@ def encode_value(value: object, links: Links, *, by_reduce: bool = True) -> Enco
     return Encoded(structure, encoder.edges)
 
 
+_ATOMS_WITH_SUBCLASSES: tuple[Any, ...] = (str, bytes, int, float)
 _ATOMS = (type(None), bool, int, float, str, bytes)
 _BY_TYPE_ALONE = (
     type(threading.Lock()),
@@ -97,7 +98,9 @@ _BY_TYPE_ALONE = (
 )
 """Synchronisation and per-thread state: its type is all that a fresh process would see."""
 _LOGGERS = frozenset({"Logger", "RootLogger", "LoggerAdapter", "BoundLogger", "BoundLoggerLazyProxy"})
-_RANDOM = frozenset({"random.Random", "random.SystemRandom", "numpy.random._generator.Generator", "numpy.random.mtrand.RandomState"})
+_RANDOM = frozenset(
+    {"random.Random", "random.SystemRandom", "numpy.random._generator.Generator", "numpy.random.mtrand.RandomState"}
+)
 _FATAL = (io.IOBase, Generator, Coroutine, AsyncGenerator, types.FrameType, types.TracebackType, types.CellType)
 _FATAL_NAMES = frozenset({"socket.socket", "ssl.SSLSocket", "select.epoll", "mmap.mmap", "_io.TextIOWrapper"})
 
@@ -171,6 +174,7 @@ class _Encoder:
         return [
             [self.encode(key, path), self.encode(item, f"{path}[{key!r}]" if isinstance(key, (str, int)) else path)]
             for key, item in value.items()
+            if not (isinstance(key, str) and key == "__builtins__")  # put into every namespace by exec
         ]
 
     def _unordered(self, items: list[Any], path: str) -> Encodable:
@@ -221,7 +225,7 @@ class _Encoder:
 
     def _instance(self, value: Any, kind: type, path: str) -> Encodable:
         name = f"{kind.__module__}.{kind.__qualname__}"
-        if isinstance(value, _FATAL) or name in _FATAL_NAMES or kind.__module__ in {"_ctypes", "ctypes"}:
+        if isinstance(value, _FATAL) or name in _FATAL_NAMES or _is_foreign_memory(kind):
             raise OpaqueError(value, path, fatal=True)
         if isinstance(value, _BY_TYPE_ALONE):
             return ["by type", name]
@@ -245,10 +249,9 @@ class _Encoder:
     def _state(self, value: Any, kind: type, path: str) -> Encodable:
         """Encode an instance of a first-party class: what it holds as a container, and its attributes."""
         state: list[Encodable] = []
-        for base in (str, bytes, int, float, complex):
+        for base in _ATOMS_WITH_SUBCLASSES:
             if isinstance(value, base):
-                plain = base.__new__(base, value)
-                state.append([base.__name__, plain if base is not complex else [value.real, value.imag]])
+                state.append([base.__name__, base.__new__(base, value)])
                 break
         if isinstance(value, (list, tuple)):
             state.append([self.encode(item, f"{path}[{place}]") for place, item in enumerate(value)])
@@ -259,10 +262,12 @@ class _Encoder:
         elif isinstance(value, BaseException):
             state.append(self.encode(value.args, path))
         attributes = dict(getattr(value, "__dict__", {}))
-        for base in kind.__mro__:
-            slots = vars(base).get("__slots__", ())
+        for owner in kind.__mro__:
+            slots = vars(owner).get("__slots__", ())
             for slot in (slots,) if isinstance(slots, str) else slots:
-                name = slot if not slot.startswith("__") or slot.endswith("__") else f"_{base.__name__.lstrip('_')}{slot}"
+                name = (
+                    slot if not slot.startswith("__") or slot.endswith("__") else f"_{owner.__name__.lstrip('_')}{slot}"
+                )
                 if name not in {"__dict__", "__weakref__"} and hasattr(value, name):
                     attributes.setdefault(name, getattr(value, name))
         state.append([[name, self.encode(attributes[name], f"{path}.{name}")] for name in sorted(attributes, key=str)])
@@ -277,13 +282,26 @@ class _Encoder:
             return ["array", _dtype_text(value.dtype), list(value.shape), value.tobytes()]
         if library == "numpy" and kind.__name__.endswith("DType"):
             return ["dtype", _dtype_text(value)]
-        if library == "pandas" and kind.__name__ in {"DataFrame", "Series", "Index", "RangeIndex", "DatetimeIndex", "MultiIndex"}:
+        if library == "pandas" and kind.__name__ in {
+            "DataFrame",
+            "Series",
+            "Index",
+            "RangeIndex",
+            "DatetimeIndex",
+            "MultiIndex",
+        }:
             return self._pandas(value, kind, path)
         if library == "polars" and kind.__name__ in {"DataFrame", "Series"}:
             columns = value.get_columns() if kind.__name__ == "DataFrame" else [value]
-            return [kind.__name__, [[item.name, str(item.dtype), self.encode(item.to_list(), path)] for item in columns]]
+            return [
+                kind.__name__,
+                [[item.name, str(item.dtype), self.encode(item.to_list(), path)] for item in columns],
+            ]
         if library == "pyarrow" and kind.__name__ in {"Table", "RecordBatch"}:
-            fields = [[str(field), self.encode(value.column(place).to_pylist(), path)] for place, field in enumerate(value.schema)]
+            fields = [
+                [str(field), self.encode(value.column(place).to_pylist(), path)]
+                for place, field in enumerate(value.schema)
+            ]
             return [kind.__name__, fields]
         return None
 
@@ -292,7 +310,13 @@ class _Encoder:
             columns = [[self.encode(name, path), self.encode(value[name], path)] for name in value.columns]
             return ["DataFrame", self.encode(value.index, path), columns]
         index = [] if "Index" in kind.__name__ else [self.encode(value.index, path)]
-        return [kind.__name__, str(getattr(value, "dtype", "")), self.encode(getattr(value, "name", None), path), self.encode(value.tolist(), path), *index]
+        return [
+            kind.__name__,
+            str(getattr(value, "dtype", "")),
+            self.encode(getattr(value, "name", None), path),
+            self.encode(value.tolist(), path),
+            *index,
+        ]
 
     def _reduced(self, value: Any, kind: type, path: str) -> Encodable:
         """Encode another library's object by the state that it would pickle."""
@@ -313,8 +337,14 @@ class _Encoder:
         else:
             parts.append(self.encode(state, path))
         parts.append([self.encode(item, path) for item in items] if items is not None else None)
-        parts.append([[self.encode(key, path), self.encode(item, path)] for key, item in pairs] if pairs is not None else None)
+        parts.append(
+            [[self.encode(key, path), self.encode(item, path)] for key, item in pairs] if pairs is not None else None
+        )
         return ["reduced", self.encode(kind, path), *parts]
+
+
+def _is_foreign_memory(kind: type) -> bool:
+    return any(base.__module__ in {"_ctypes", "ctypes"} for base in kind.__mro__)
 
 
 def _reconstructor(make: Any) -> Any:
@@ -332,7 +362,14 @@ def _scalar(value: Any, kind: type) -> Encodable:
     if kind is bytearray:
         return ["bytearray", bytes(value)]
     if kind in (range, slice):
-        return [kind.__name__, *((value.start, value.stop, value.step) if kind is range else map(repr, (value.start, value.stop, value.step)))]
+        return [
+            kind.__name__,
+            *(
+                (value.start, value.stop, value.step)
+                if kind is range
+                else map(repr, (value.start, value.stop, value.step))
+            ),
+        ]
     if value is ... or value is NotImplemented:
         return ["constant", repr(value)]
     if kind in (datetime.datetime, datetime.time):
@@ -350,7 +387,11 @@ def _scalar(value: Any, kind: type) -> Encodable:
         return ["pattern", value.pattern, value.flags]
     if value is os.environ:
         return ["environ"]
-    if value in (sys.stdout, sys.stderr, sys.stdin, sys.__stdout__, sys.__stderr__) if isinstance(value, io.IOBase) else False:
+    if (
+        value in (sys.stdout, sys.stderr, sys.stdin, sys.__stdout__, sys.__stderr__)
+        if isinstance(value, io.IOBase)
+        else False
+    ):
         return ["standard stream"]
     return None
 
@@ -372,7 +413,14 @@ def _shown(value: Any) -> str | None:
     kind = type(value)
     if kind is str:
         return None if _is_environment_value(value) else repr(value)
-    if kind in _ATOMS or kind in (complex, decimal.Decimal, datetime.date, datetime.datetime, datetime.timedelta, range):
+    if kind in _ATOMS or kind in (
+        complex,
+        decimal.Decimal,
+        datetime.date,
+        datetime.datetime,
+        datetime.timedelta,
+        range,
+    ):
         return repr(value)
     if isinstance(value, enum.Enum):
         return f"{kind.__name__}.{value.name}"
