@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -12,20 +13,18 @@ from typing import TYPE_CHECKING, Any, Self
 from assetbuild.errors import BusyError, Problem, RecordError, UsageError, closest
 from assetbuild.graph.model import Graph
 from assetbuild.graph.selection import Verdict, select
-from assetbuild.load.config import gather, resolve
-from assetbuild.load.definitions import Definitions, load_definitions
-from assetbuild.load.recipes import Recipes
 from assetbuild.load.settings import Settings, find_root, read_settings
+from assetbuild.load.stage import Stage, load_stage
 from assetbuild.materialize.build import (
     BuildOptions,
     Loaded,
-    captured_output,
     new_run_id,
     others_at_work,
     prepare_state_folder,
     run_build,
 )
 from assetbuild.materialize.events import Event, Waiting
+from assetbuild.materialize.logs import captured_output
 from assetbuild.materialize.upkeep import GcItem, GcReport, accept, clean, collect
 from assetbuild.plan.details import AssetDetails, describe_asset
 from assetbuild.plan.doctor import Finding, findings
@@ -33,13 +32,12 @@ from assetbuild.plan.explain import Explanation, explain
 from assetbuild.plan.outputs import Outputs
 from assetbuild.plan.planner import Facts, Planned, Planner
 from assetbuild.plan.sources import SourceObserver
-from assetbuild.record.lock import busy, project_lock
+from assetbuild.record.lock import busy, project_lock, run_lock
 from assetbuild.record.model import RunRow
 from assetbuild.record.stamps import StampCache
-from assetbuild.record.state import Record
+from assetbuild.record.state import Record, is_damage, note_damage, open_whole
 from assetbuild.store.io import InputContext
 from assetbuild.store.objects import Objects
-from assetbuild.store.registry import IOManagers
 
 if TYPE_CHECKING:
     from assetbuild.materialize.report import Report
@@ -59,18 +57,6 @@ class AssetLog:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Stage:
-    """A project as it was loaded: definitions, recipes and config, and the stamps of the files they came from."""
-
-    settings: Settings
-    definitions: Definitions
-    io_managers: IOManagers
-    recipes: Recipes
-    config: Mapping[str, Mapping[str, Any]]
-    stamps: Mapping[str, tuple[int, int, int] | None]
-
-
 class Project:
     """A project folder: its graph, its plan, its builds.
 
@@ -83,7 +69,8 @@ class Project:
         self.warnings: list[str] = []
         self._config_file = config_file
         self._assignments = tuple(settings)
-        self._stage: _Stage | None = None
+        self._stage: Stage | None = None
+        self._pinned: Stage | None = None
 
     @classmethod
     def open(
@@ -105,7 +92,7 @@ class Project:
     @property
     def graph(self) -> Graph:
         """The validated graph; raises DefinitionError with every problem of the definitions."""
-        return self._loaded().definitions.graph
+        return self._loaded().graph
 
     @property
     def settings(self) -> Settings:
@@ -156,20 +143,40 @@ class Project:
         usage, bad definitions, BusyError without ``wait``, and trouble with the state database.
         """
         _no_partitions(partition)
-        listen = on_event if on_event is not None else lambda _event: None
-        settings = self._loaded().settings
+        options = BuildOptions(jobs, keep_going, on_event if on_event is not None else lambda _event: None)
+        self._loaded(functions=jobs == 0)
         self.select(selection)  # a typo is reported before anything is written
         try:
-            prepare_state_folder(settings)
-            with self._project_lock(listen, alone=False, wait=wait), self._facts(write=True) as facts:
-                planner = self._planner(facts, selection, only=only, force=force)
-                planned = _without_lost(planner)
-                if not wait and not planned.plan.is_fresh and (holder := others_at_work(facts.record)):
-                    raise BusyError(busy(holder))
-                options = BuildOptions(jobs, keep_going, listen)
-                return run_build(planner, planned, self._build_input(), options, new_run_id())
+            report = self._build(selection, options, only=only, force=force, wait=wait)
+            while report is None:
+                self._stage = None
+                report = self._build(selection, options, only=only, force=force, wait=wait)
         except (OSError, RecordError) as error:
             return self._nothing_to_do(error, selection, only=only, force=force)
+        return report
+
+    def _build(
+        self, selection: str | Sequence[str], options: BuildOptions, *, only: bool, force: bool, wait: bool
+    ) -> Report | None:
+        """Plan and run under the lock; return None when the code changed before it could be handed to workers."""
+        stage = self._loaded(functions=options.jobs == 0)
+        prepare_state_folder(stage.settings)
+        if stage.keep is not None:
+            stage.keep()
+        with (
+            self._project_lock(options.on_event, alone=False, wait=wait),
+            self._facts(write=True, functions=options.jobs == 0) as facts,
+        ):
+            planner = self._planner(facts, selection, only=only, force=force)
+            planned = _without_lost(planner)
+            if not wait and not planned.plan.is_fresh and (holder := others_at_work(facts.record)):
+                raise BusyError(busy(holder))
+            stage = self._loaded()
+            bundle = {} if planned.plan.is_fresh else stage.bundle()
+            if bundle is None:
+                return None
+            loaded = Loaded(stage.settings, stage.graph, bundle, stage.config)
+            return run_build(planner, planned, loaded, options, new_run_id())
 
     def _nothing_to_do(self, error: Exception, selection: str | Sequence[str], *, only: bool, force: bool) -> Report:
         """Answer for a folder that cannot be written: when all is fresh nothing has to be."""
@@ -219,7 +226,7 @@ class Project:
         with self._facts() as facts:
             key = self._one(asset, facts)
             planned = self._planner(facts, (f'key:"{key}"',)).plan()
-            return explain(key, planned, facts, self._loaded().recipes.code(key))
+            return explain(key, planned, facts, self._loaded().recipes.widened(key))
 
     def show(self, key: str) -> AssetDetails:
         """Return everything that can be shown about an asset or a source."""
@@ -256,8 +263,9 @@ class Project:
 
     def doctor(self) -> list[Finding]:
         """Look for trouble, and say what is well."""
-        with self._facts() as facts:
-            return findings(facts, self._loaded().recipes.code)
+        with self._facts(functions=True) as facts:
+            stage = self._loaded()
+            return findings(facts, stage.recipes.widened, stage.unkept)
 
     # -- upkeep
 
@@ -289,44 +297,48 @@ class Project:
 
     # -- the stages, in the order in which data flows
 
-    def _loaded(self) -> _Stage:
-        if self._stage is None or self._stage.stamps != _stamps(self._stage.stamps):
-            settings = read_settings(self.root)
-            io_managers = IOManagers(settings.root, settings.root / settings.warehouse, settings.io_managers)
-            definitions = load_definitions(settings, io_managers)
-            values = gather(settings, self._config_file, self._assignments, definitions.graph)
-            config = resolve(definitions.graph, values)
-            recipes = Recipes(settings, definitions, io_managers, config)
-            files = [*definitions.importer.files, str(settings.file or ""), str(self._config_file or "")]
-            self._stage = _Stage(
-                settings, definitions, io_managers, recipes, config.tables, _stamps(filter(None, files))
-            )
-        return self._stage
+    def _loaded(self, *, functions: bool = False) -> Stage:
+        if self._pinned is not None and (self._pinned.has_functions or not functions):
+            return self._pinned
+        stage = self._stage
+        if stage is None or not stage.is_current or (functions and not stage.has_functions):
+            stage = self._stage = load_stage(self.root, self._config_file, self._assignments, functions=functions)
+        return stage
 
     @contextmanager
-    def _facts(self, *, write: bool = False) -> Iterator[Facts]:
-        stage = self._loaded()
+    def _facts(self, *, write: bool = False, functions: bool = False) -> Iterator[Facts]:
+        stage = self._loaded(functions=functions)
         folder = stage.settings.state_folder
-        record = Record.open(folder / "state.db") if write else Record.read(folder / "state.db")
+        record, pointers = open_whole(folder / "state.db", write=write)
         self.warnings.extend(warning for warning in record.warnings if warning not in self.warnings)
         stamps = StampCache(folder / "stamps.db")
+        # One command works on one state of the code, also when a file is saved in its midst.
+        outer, self._pinned = self._pinned, stage
         try:
             yield Facts(
-                graph=stage.definitions.graph,
+                graph=stage.graph,
                 recipe=stage.recipes.recipe,
                 record=record,
-                pointers=record.pointers(),
+                pointers=pointers,
                 sources=SourceObserver(self.root, stamps, stage.io_managers),
                 outputs=Outputs(
                     self.root / stage.settings.warehouse,
                     stage.io_managers,
                     Objects(folder / "objects"),
                     stamps,
-                    record.shared_stamps(),
+                    record,
                 ),
             )
             stamps.flush()
+        except sqlite3.DatabaseError as error:
+            if not is_damage(error):
+                raise
+            note_damage(record.path, error)
+            problem = f"the state database is damaged: {error}"
+            advice = "Run 'assetbuild materialize': it sets the database aside, and builds again what is needed."
+            raise RecordError(Problem(problem, (("file", str(record.path)),), advice)) from error
         finally:
+            self._pinned = outer
             record.close()
 
     @contextmanager
@@ -334,8 +346,12 @@ class Project:
         """Hold the build lock, and record a run for what is done under it."""
         settings = self._loaded().settings
         prepare_state_folder(settings)
-        with self._project_lock(self._note_wait, alone=True), self._facts(write=True) as facts:
-            run_id = new_run_id()
+        run_id = new_run_id()
+        with (
+            self._project_lock(self._note_wait, alone=True),
+            run_lock(settings.state_folder, run_id),
+            self._facts(write=True) as facts,
+        ):
             facts.record.begin_run(run_id, command)
             status = "failed"
             try:
@@ -389,11 +405,6 @@ class Project:
             step.asset: Verdict(step.status, frozenset(cause.kind for cause in step.causes)) for step in self.plan()
         }
 
-    def _build_input(self) -> Loaded:
-        stage = self._loaded()
-        bundle = {path: file.data for path, file in stage.definitions.importer.files.items()}
-        return Loaded(stage.settings, stage.definitions.graph, bundle, stage.config)
-
 
 def _run_id(run: str, runs: Sequence[RunRow]) -> str:
     if run in {"last", "latest"} and runs:
@@ -412,17 +423,6 @@ def _without_lost(planner: Planner) -> Planned:
     while planner.find_lost(planned):
         planned = planner.plan()
     return planned
-
-
-def _stamps(files: Any) -> dict[str, tuple[int, int, int] | None]:
-    stamps: dict[str, tuple[int, int, int] | None] = {}
-    for path in files:
-        try:
-            status = os.stat(path)
-            stamps[path] = (status.st_mtime_ns, status.st_size, status.st_ino)
-        except OSError:
-            stamps[path] = None
-    return stamps
 
 
 def _no_partitions(partition: str | None) -> None:

@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import CodeType, ModuleType, TracebackType
+from typing import Self
 
 from assetbuild.errors import AssetbuildError, DefinitionError, Problem, closest
 from assetbuild.fingerprint.code.source import OWN_PACKAGES, FirstParty, SourceFile
@@ -46,7 +47,7 @@ class Importer(importlib.abc.MetaPathFinder):
         self._added: list[str] = []
         self._searching: set[str] = set()
 
-    def __enter__(self) -> Importer:
+    def __enter__(self) -> Self:
         """Forget first-party modules and start to load them through this importer."""
         self.purge()
         self.install()
@@ -223,11 +224,11 @@ class _BytesLoader(importlib.machinery.SourceFileLoader):
         super().__init__(fullname, path)
         self._importer = importer
 
-    def get_code(self, fullname: str) -> CodeType:
+    def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002  # the protocol's name
         """Compile the bytes that were read, and no others."""
-        return compile(self._importer.read(self.path), self.path, "exec", dont_inherit=True)  # type: ignore[no-any-return]
+        return compile(self._importer.read(self.path), self.path, "exec", dont_inherit=True)
 
-    def get_data(self, path: str | os.PathLike[str]) -> bytes:  # type: ignore[override]
+    def get_data(self, path: str | os.PathLike[str]) -> bytes:
         """Return the source's bytes as they were read; other files as they are."""
         return self._importer.read(self.path) if os.fspath(path) == self.path else super().get_data(os.fspath(path))
 

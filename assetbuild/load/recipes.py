@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from assetbuild.errors import DefinitionError, Problem
-from assetbuild.fingerprint.code import CodeFingerprinter, CodeVersion
+from assetbuild.fingerprint.code import CodeFingerprinter, CodeVersion, Widened
 from assetbuild.fingerprint.encoding import digest
 from assetbuild.fingerprint.recipe import Recipe, Shown, environment_part
 from assetbuild.graph.build import relative_place
@@ -61,6 +61,11 @@ class Recipes:
         if key not in self._recipes:
             self._recipes[key] = self._make(self._graph.assets[key])
         return self._recipes[key]
+
+    def widened(self, key: str) -> tuple[Widened, ...]:
+        """Return where the asset's code version was widened."""
+        code = self.code(key)
+        return code.widened if code is not None else ()
 
     def code(self, key: str) -> CodeVersion | None:
         """Return the code version of an asset with all its detail; None where ``code_version=`` replaces it."""

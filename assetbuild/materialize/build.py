@@ -17,23 +17,17 @@ from assetbuild.errors import RecordError
 from assetbuild.graph.model import Graph
 from assetbuild.load.settings import Settings
 from assetbuild.materialize.events import Event, RunFinished, RunPlanned, RunStarted
-from assetbuild.materialize.interrupt import catching_interrupts
-from assetbuild.materialize.ledger import Ledger
-from assetbuild.materialize.pool import InlinePool, WorkerPool
+from assetbuild.materialize.logs import logs_folder
 from assetbuild.materialize.report import Outcome, Report
-from assetbuild.materialize.scheduler import Options, Scheduler, log_path
-from assetbuild.materialize.step import Runtime
-from assetbuild.materialize.task import WorkerSetup
 from assetbuild.plan.planner import Facts, Planned, Planner
-from assetbuild.record.lock import AssetLocks, is_alive
+from assetbuild.record.faults import reach
+from assetbuild.record.lock import AssetLocks, forget_run, is_running, run_lock
 from assetbuild.record.state import Record
 from assetbuild.store.publish import remove_leftovers
 
 __all__ = [
     "BuildOptions",
     "Loaded",
-    "captured_output",
-    "logs_folder",
     "new_run_id",
     "prepare_state_folder",
     "run_build",
@@ -64,19 +58,6 @@ def new_run_id() -> str:
     return f"{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(3)}"
 
 
-def logs_folder(settings: Settings, run_id: str) -> Path:
-    """Return the folder with the captured output of a run."""
-    return settings.state_folder / "logs" / run_id
-
-
-def captured_output(settings: Settings, run_id: str, asset: str) -> str:
-    """Return what an asset wrote to stdout, stderr and its log in a run."""
-    try:
-        return log_path(logs_folder(settings, run_id), asset).read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
-        return ""
-
-
 def prepare_state_folder(settings: Settings) -> None:
     """Make ``.assetbuild`` and let it ignore itself in git."""
     folder = settings.state_folder
@@ -88,6 +69,11 @@ def prepare_state_folder(settings: Settings) -> None:
 
 def run_build(planner: Planner, planned: Planned, loaded: Loaded, options: BuildOptions, run_id: str) -> Report:
     """Carry out the plan under a lock that the caller holds, record it, and report."""
+    with run_lock(loaded.settings.state_folder, run_id):
+        return _run_recorded(planner, planned, loaded, options, run_id)
+
+
+def _run_recorded(planner: Planner, planned: Planned, loaded: Loaded, options: BuildOptions, run_id: str) -> Report:
     record = planner.facts.record
     began = time.monotonic()
     options.on_event(RunStarted(run_id))
@@ -111,6 +97,7 @@ def run_build(planner: Planner, planned: Planned, loaded: Loaded, options: Build
     finally:
         listed = tuple(outcomes[step.asset] for step in planned.plan if step.asset in outcomes)
         report = Report(run_id, status, listed, time.monotonic() - began, planned.plan.warnings)  # type: ignore[arg-type]
+        reach("before-end")
         with suppress(RecordError):  # the outcomes are recorded; only the row of the run lacks its end
             record.finish_run(run_id, status, report.counts())
     options.on_event(RunFinished(run_id, status, report.seconds))
@@ -120,6 +107,14 @@ def run_build(planner: Planner, planned: Planned, loaded: Loaded, options: Build
 def _run(
     planner: Planner, planned: Planned, loaded: Loaded, options: BuildOptions, run_id: str
 ) -> tuple[dict[str, Outcome], str]:
+    # Imported here: a build with nothing to do needs neither workers nor what they take (60 ms).
+    from assetbuild.materialize.interrupt import catching_interrupts  # noqa: PLC0415
+    from assetbuild.materialize.ledger import Ledger  # noqa: PLC0415
+    from assetbuild.materialize.pool import InlinePool, WorkerPool  # noqa: PLC0415
+    from assetbuild.materialize.scheduler import Options, Scheduler  # noqa: PLC0415
+    from assetbuild.materialize.step import Runtime  # noqa: PLC0415
+    from assetbuild.materialize.task import WorkerSetup  # noqa: PLC0415
+
     facts = planner.facts
     jobs = options.jobs if options.jobs is not None else os.cpu_count() or 1
     if jobs > 0:
@@ -148,6 +143,8 @@ def _run(
             interrupt,
         )
         outcomes = scheduler.run()
+        if pool.has_killed:
+            _remove_half_written(facts, loaded.settings)
         if interrupt.requested:
             return outcomes, "interrupted"
     ended_well = all(outcome.outcome not in {"failed", "skipped"} for outcome in outcomes.values())
@@ -157,16 +154,25 @@ def _run(
 def _clean_up_after_the_dead(facts: Facts, settings: Settings) -> None:
     """Remove what a killed build left half-written, and say in its row that it was killed."""
     facts.outputs.objects.sweep()
-    killed = [run_id for run_id, pid in facts.record.running() if not is_alive(pid)]
+    folder = settings.state_folder
+    killed = [run_id for run_id, _ in facts.record.running() if not is_running(folder, run_id)]
     if killed:
         remove_leftovers(settings.root / settings.warehouse)
         for run_id in killed:
             facts.record.finish_run(run_id, "killed", {})
+            forget_run(folder, run_id)
+
+
+def _remove_half_written(facts: Facts, settings: Settings) -> None:
+    """Remove what the workers left that died, or were ended, in this build."""
+    facts.outputs.objects.sweep()
+    remove_leftovers(settings.root / settings.warehouse)
 
 
 def others_at_work(record: Record) -> str:
     """Name the other live processes that build in this project; empty when there is none."""
-    others = [(run_id, pid) for run_id, pid in record.running() if pid != os.getpid() and is_alive(pid)]
+    folder = record.path.parent
+    others = [(run_id, pid) for run_id, pid in record.running() if pid != os.getpid() and is_running(folder, run_id)]
     return "; ".join(f"pid {pid}, run {run_id}" for run_id, pid in others)
 
 

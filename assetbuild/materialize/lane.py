@@ -5,7 +5,6 @@ It carries restores, which copy files, and the IO managers with one shared file:
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Pipe
@@ -19,11 +18,8 @@ __all__ = ["Lane"]
 class Lane:
     """Runs callables in order in one thread; ``results`` are read in the main thread when ``signal`` is ready."""
 
-    def __init__(self, at_rest: Callable[[], None]) -> None:
-        """Start nothing yet: the thread begins with the first callable. ``at_rest`` runs when nothing is queued."""
-        self._at_rest = at_rest
-        self._queued = 0
-        self._guard = threading.Lock()
+    def __init__(self) -> None:
+        """Start nothing yet: the thread begins with the first callable."""
         self.signal, self._wake = Pipe(duplex=False)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="assetbuild-lane")
         self._results: list[tuple[Any, Any]] = []
@@ -32,18 +28,10 @@ class Lane:
     def put(self, handle: Any, work: Callable[[], Any]) -> None:
         """Queue a callable; its value, or the AssetbuildError that it raised, comes back with ``handle``."""
         self.waiting += 1
-        with self._guard:
-            self._queued += 1
         self._thread.submit(self._run, handle, work)
 
     def _run(self, handle: Any, work: Callable[[], Any]) -> None:
-        value = _attempt(work)
-        with self._guard:
-            self._queued -= 1
-            is_last = self._queued == 0
-        if is_last and isinstance(failed := _attempt(self._at_rest), AssetbuildError):
-            value = failed
-        self._results.append((handle, value))
+        self._results.append((handle, _attempt(work)))
         self._wake.send_bytes(b"1")
 
     def results(self) -> list[tuple[Any, Any]]:
@@ -55,9 +43,12 @@ class Lane:
             self.waiting -= 1
         return found
 
-    def close(self) -> None:
-        """Finish what is queued."""
+    def finish(self) -> None:
+        """Finish what is queued; the results can still be read."""
         self._thread.shutdown(wait=True)
+
+    def close(self) -> None:
+        """Close the pipe."""
         self.signal.close()
         self._wake.close()
 

@@ -10,6 +10,7 @@ from assetbuild.fingerprint.recipe import Recipe
 from assetbuild.materialize.report import Outcome
 from assetbuild.materialize.task import OutputResult
 from assetbuild.plan.planner import Decision
+from assetbuild.record.faults import reach
 from assetbuild.record.model import Materialization, Pointer, Trace, ValueInfo
 from assetbuild.record.state import Record
 
@@ -38,6 +39,7 @@ class Ledger:
         assert decision.build_key is not None  # noqa: S101  # all inputs were known when it ran
         assert outcome.data_version is not None  # noqa: S101
         now = time.time()
+        reach("before-record", outcome.asset)
         with self.record.transaction():
             components_id = self.record.add_components(decision.components)
             self.record.add_texts(recipe.texts)
@@ -75,6 +77,8 @@ class Ledger:
             )
             self.record.set_pointer(pointer)
             self._history(outcome, metadata)
+            reach("in-record", outcome.asset)
+        reach("after-record", outcome.asset)
         return pointer
 
     def restored(self, outcome: Outcome, decision: Decision, location: str, stamp: str | None) -> Pointer:

@@ -18,9 +18,11 @@ from multiprocessing.connection import Connection, Pipe, wait
 from typing import Any
 
 from assetbuild.materialize.step import Runtime, run_task
-from assetbuild.materialize.task import Progress, Task, TaskResult, WorkerSetup
+from assetbuild.materialize.task import Began, Progress, Task, TaskResult, WorkerSetup
 
 __all__ = ["InlinePool", "WorkerPool"]
+
+_LAST_MOMENT_S = 0.5
 
 
 @dataclass(slots=True)
@@ -28,7 +30,10 @@ class _Worker:
     process: subprocess.Popen[bytes]
     pipe: Connection
     lifeline: int
+    alive: int | None
+    """A file descriptor that becomes ready when the process ends, on Linux."""
     task: Any = None
+    timeout_s: float | None = None
     deadline: float | None = None
 
     def kill(self) -> None:
@@ -38,6 +43,8 @@ class _Worker:
         self.process.wait()
         self.pipe.close()
         os.close(self.lifeline)
+        if self.alive is not None:
+            os.close(self.alive)
 
 
 class WorkerPool:
@@ -47,6 +54,8 @@ class WorkerPool:
         """Start nothing yet."""
         self.jobs = jobs
         self.setup = setup
+        self.has_killed = False
+        """Whether a worker ended in the middle of a task, and may have left something half-written."""
         self._workers: list[_Worker] = []
 
     def has_room(self) -> bool:
@@ -67,8 +76,10 @@ class WorkerPool:
             worker = None
         worker = worker or self._spawn()
         worker.task = handle
-        worker.deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        worker.pipe.send(task)
+        worker.deadline = None
+        worker.timeout_s = timeout_s
+        with suppress(ConnectionError):  # it died this moment, and ``wait`` will say so
+            worker.pipe.send(task)
 
     def wait(self, others: list[Connection], timeout_s: float | None) -> Iterator[tuple[Any, TaskResult | Progress]]:
         """Wait until something happens, here or on one of ``others``, and yield what the workers said."""
@@ -76,28 +87,41 @@ class WorkerPool:
         limits = [worker.deadline - time.monotonic() for worker in busy if worker.deadline is not None]
         if timeout_s is not None:
             limits.append(timeout_s)
-        ready = wait([*(worker.pipe for worker in busy), *others], max(min(limits), 0) if limits else None)
+        # A worker's death is seen by its process, not by its pipe: a child of its own may hold that open.
+        watched = [watch for worker in busy for watch in (worker.pipe, worker.alive) if watch is not None]
+        ready = wait([*watched, *others], max(min(limits), 0) if limits else None)
         for worker in busy:
             handle = worker.task
-            if worker.pipe in ready:
+            if worker.pipe in ready or worker.alive in ready:
                 said = self._said(worker)
-                yield handle, said
+                if said is not None:
+                    yield handle, said
             elif worker.deadline is not None and time.monotonic() >= worker.deadline:
-                self._workers.remove(worker)
-                worker.kill()
+                self._end(worker)
                 yield handle, TaskResult(0.0, error="timeout")
 
-    def _said(self, worker: _Worker) -> TaskResult | Progress:
+    def _said(self, worker: _Worker) -> TaskResult | Progress | None:
         try:
-            said: TaskResult | Progress = worker.pipe.recv()
-        except (EOFError, ConnectionError):
-            self._workers.remove(worker)
-            worker.kill()
+            if not worker.pipe.poll():
+                raise EOFError  # noqa: TRY301  # dead, and its pipe held open by a child
+            said: TaskResult | Progress | Began = worker.pipe.recv()
+        except (EOFError, OSError):  # an OSError when it died in the middle of a message
+            with suppress(subprocess.TimeoutExpired):  # its pipe closes a moment before it ends by itself
+                worker.process.wait(_LAST_MOMENT_S)
+            self._end(worker)
             return TaskResult(0.0, error=f"the worker process died: {_fate(worker.process.returncode)}")
+        if isinstance(said, Began):  # loading the project took no time of the asset's
+            worker.deadline = None if worker.timeout_s is None else time.monotonic() + worker.timeout_s
+            return None
         if isinstance(said, TaskResult):
             worker.task = None
             worker.deadline = None
         return said
+
+    def _end(self, worker: _Worker) -> None:
+        self._workers.remove(worker)
+        self.has_killed = True
+        worker.kill()
 
     def _spawn(self) -> _Worker:
         ours, theirs = Pipe()
@@ -110,14 +134,16 @@ class WorkerPool:
         )
         theirs.close()
         os.close(lifeline_read)
-        worker = _Worker(process, ours, lifeline)
+        worker = _Worker(process, ours, lifeline, _watch(process.pid))
         self._workers.append(worker)
-        ours.send(self.setup)
+        with suppress(ConnectionError):
+            ours.send(self.setup)
         return worker
 
     def close(self) -> None:
         """End all workers, whatever they do."""
         for worker in self._workers:
+            self.has_killed |= worker.task is not None
             worker.kill()
         self._workers.clear()
 
@@ -126,6 +152,7 @@ class InlinePool:
     """Runs each task in the main process at once, so that ``breakpoint()`` works."""
 
     jobs = 1
+    has_killed = False
 
     def __init__(self, runtime: Runtime) -> None:
         """Take the project as the main process loaded it."""
@@ -165,6 +192,13 @@ def _working_directory(path: Any) -> Iterator[None]:
         yield
     finally:
         os.chdir(before)
+
+
+def _watch(pid: int) -> int | None:
+    try:
+        return os.pidfd_open(pid)
+    except (AttributeError, OSError):  # not on macOS, nor on Linux before 5.3: the pipe has to say it
+        return None
 
 
 def _fate(returncode: int | None) -> str:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Protocol
 
-from assetbuild.declare.keys import path_part
 from assetbuild.errors import AssetbuildError, RecordError
 from assetbuild.graph.model import Asset, Graph
 from assetbuild.materialize.events import (
@@ -31,13 +30,14 @@ from assetbuild.materialize.interrupt import Interrupt
 from assetbuild.materialize.jobs import Job, ReadyQueue, make_jobs
 from assetbuild.materialize.lane import Lane
 from assetbuild.materialize.ledger import Ledger
+from assetbuild.materialize.logs import log_path
 from assetbuild.materialize.report import Outcome
 from assetbuild.materialize.shared import SharedFiles
 from assetbuild.materialize.task import OutputResult, Progress, Task, TaskResult
 from assetbuild.plan.planner import Decision, Known, Planned, Planner
 from assetbuild.record.lock import AssetLocks
 
-__all__ = ["Options", "Scheduler", "log_path"]
+__all__ = ["Options", "Scheduler"]
 
 _RETRY_BASE_S = 0.5
 _RETRY_MOST_S = 60.0
@@ -98,8 +98,8 @@ class Scheduler:
         self.pointers = planner.facts.pointers
         self.outcomes: dict[str, Outcome] = {}
         self.locks = locks
-        self.shared = SharedFiles(self.facts, planned, locks)
-        self.lane = Lane(self.shared.end_batch)
+        self.shared = SharedFiles(self.facts, planned, locks, options.run_id)
+        self.lane = Lane()
         self.inputs = InputRefs(self.facts, self.pointers)
         self._jobs = make_jobs(planned, self.graph, self._duration)
         self._ready = ReadyQueue(self._jobs.values())
@@ -112,10 +112,16 @@ class Scheduler:
             while not self.interrupt.requested and (self._ready or self.pool.running or self.lane.waiting):
                 self._dispatch()
                 if self.pool.running or self.lane.waiting or self._ready.has_later:
-                    self._listen()
+                    self._listen(self._ready.seconds_to_next())
+            if self.interrupt.requested:  # what is finished by now is kept
+                self._listen(0)
         finally:
             self.pool.close()
-            self.lane.close()
+            self.lane.finish()
+            with closing(self.lane):
+                self._read_lane()
+                with suppress(AssetbuildError):
+                    self.shared.end_batch()
         self._settle_rest()
         return self.outcomes
 
@@ -199,8 +205,7 @@ class Scheduler:
         assert restored is not None  # noqa: S101
         outcome = Outcome(key, None, "restored", decision.causes, restored.data_version)
         if restored.object is None:
-            self.pointers[key, None] = self.ledger.restored(outcome, decision, "", None)
-            self._finish(outcome)
+            self._restored(outcome, decision, "", None)
             return
         self.lane.put(
             ("restore", outcome, decision), lambda: self._publish(key, restored.object or "", restored.io_manager)
@@ -215,7 +220,8 @@ class Scheduler:
         job.attempt += 1
         log = log_path(self.options.logs, asset.key) if self.options.capture else None
         if log is not None:
-            log.parent.mkdir(parents=True, exist_ok=True)
+            with suppress(OSError):  # a full disk: it runs without a log
+                log.parent.mkdir(parents=True, exist_ok=True)
         expected = self._duration(asset.key) or None
         self.options.on_event(AssetStarted(asset.key, None, job.attempt, expected))
         task = Task(
@@ -226,11 +232,11 @@ class Scheduler:
             inputs=self.inputs.of(asset),
             config=self.options.config.get(asset.key, {}),
             log=log,
+            has_timeout=asset.definition.timeout is not None,
         )
         self.pool.start(job, task, asset.definition.timeout)
 
-    def _listen(self) -> None:
-        timeout_s = self._ready.seconds_to_next()
+    def _listen(self, timeout_s: float | None) -> None:
         others = [self.lane.signal, *self.interrupt.connections]
         for job, said in self.pool.wait(others, timeout_s):
             if isinstance(said, Progress):
@@ -239,6 +245,11 @@ class Scheduler:
                 self._arrived(job, said)
             else:
                 self._failed(job, said)
+        self._read_lane()
+        if self.shared.is_open and not self.lane.waiting:
+            self.lane.put(("end of batch",), self.shared.end_batch)
+
+    def _read_lane(self) -> None:
         for handle, value in self.lane.results():
             self._published(handle, value)
 
@@ -292,14 +303,14 @@ class Scheduler:
         return manager.location(place), None
 
     def _published(self, handle: Any, value: Any) -> None:
+        if handle[0] == "end of batch":
+            return  # an error changes nothing: what is committed lies in the file's log, and its stamp is not recorded
         if handle[0] == "restore":
             _, outcome, decision = handle
             if isinstance(value, AssetbuildError):
                 self._restore_failed(outcome, decision, value)
                 return
-            location, stamp = value
-            self.pointers[outcome.asset, None] = self.ledger.restored(outcome, decision, location, stamp)
-            self._finish(outcome)
+            self._restored(outcome, decision, *value)
             return
         _, job, key, output, metadata = handle
         if isinstance(value, AssetbuildError):
@@ -323,6 +334,15 @@ class Scheduler:
         self._fail(job, str(error))
 
     # -- outcomes
+
+    def _restored(self, outcome: Outcome, decision: Decision, location: str, stamp: str | None) -> None:
+        try:
+            self.pointers[outcome.asset, None] = self.ledger.restored(outcome, decision, location, stamp)
+        except RecordError as error:
+            self._fail(self._jobs[outcome.asset], str(error))
+            return
+        self.shared.settled(outcome.asset)
+        self._finish(outcome)
 
     def _built(self, job: Job, key: str, output: OutputResult, metadata: Mapping[str, Any]) -> None:
         decision = job.decisions[key]
@@ -353,6 +373,7 @@ class Scheduler:
         except AssetbuildError as error:
             self._fail(job, str(error))
             return
+        self.shared.settled(key)
         self._finish(outcome)
 
     def _finish(self, outcome: Outcome) -> None:
@@ -401,11 +422,6 @@ class Scheduler:
                 outcome = Outcome(key, None, "skipped", (), error=f"not started, because {self._stopped_by!r} failed")
             self.outcomes[key] = outcome
             self.options.on_event(AssetFinished(outcome))
-
-
-def log_path(folder: Path, asset: str) -> Path:
-    """Return the file with the captured output of an asset, in the folder of a run."""
-    return folder / f"{'/'.join(path_part(part) for part in asset.split('/'))}.log"
 
 
 def _final(decision: Decision) -> tuple[Any, ...]:

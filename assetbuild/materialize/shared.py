@@ -1,17 +1,26 @@
 """Files that hold the values of many assets, such as the DuckDB file: one writer, and when their stamp may be trusted.
 
 A batch of publishes opens the file, and the end of the batch closes it, so that other builds get their turn. Each batch
-moves the stamp of the whole file; the new stamp is recorded, and that says that *every* value in the file is intact.
-So it is recorded only when the file was untouched by others before the batch, or when every value in it was found
-intact by content. All of this runs in the lane's thread.
+moves the stamp of the whole file; the new stamp is recorded, and that says that *every* value in the file is what its
+pointer says. So it is recorded after the pointers, and only when the file was untouched by others before the batch, or
+every value in it was found intact by content, and when no value is *owed*: planned anew because it is not intact, or
+published and its pointer not recorded. While a batch is open a mark stands in the stamp's place: after a kill it
+matches no file, so the values are looked at; and while its run goes on, plans need not look, and could not.
+
+Publishing and the end of a batch are done in the lane's thread.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from assetbuild.errors import AssetbuildError
+from assetbuild.plan.outputs import DOUBTFUL, open_mark
 from assetbuild.plan.planner import Facts, Planned
+from assetbuild.record.faults import reach
 from assetbuild.record.lock import AssetLocks
 from assetbuild.record.state import Record
 from assetbuild.store.io import IOManager, Place
@@ -29,12 +38,14 @@ class _Open:
 class SharedFiles:
     """The shared files that a build publishes into."""
 
-    def __init__(self, facts: Facts, planned: Planned, locks: AssetLocks) -> None:
+    def __init__(self, facts: Facts, planned: Planned, locks: AssetLocks, run_id: str) -> None:
         """Look, before anything is published, which files are wholly intact though their stamps say nothing."""
         self._record_path = facts.record.path
         self._locks = locks
+        self._mark = open_mark(run_id)
         self._open: dict[str, _Open] = {}
         self._verified: dict[str, str | None] = {}
+        self._owed: defaultdict[str, set[str]] = defaultdict(set)
         outputs = facts.outputs
         doubtful: set[str] = set()
         for pointer in facts.pointers.values():
@@ -46,41 +57,72 @@ class SharedFiles:
             if path is None:
                 continue
             stamp = manager.stamp(place)
-            decision = planned.decisions.get(pointer.asset)
-            is_published_anew = decision is not None and decision.action in {"run", "restore"}
-            if outputs.shared.get(str(path)) != stamp and not is_published_anew and outputs.state(pointer) != "intact":
-                doubtful.add(str(path))
             self._verified[str(path)] = stamp
+            if outputs.is_recorded(str(path), stamp):
+                continue
+            decision = planned.decisions.get(pointer.asset)
+            if decision is not None and decision.action in {"run", "restore"}:
+                self._owed[str(path)].add(pointer.asset)
+            elif outputs.state(pointer) != "intact":
+                doubtful.add(str(path))
         for path_text in doubtful:
             del self._verified[path_text]
 
+    @property
+    def is_open(self) -> bool:
+        """Return whether a batch is open."""
+        return bool(self._open)
+
     def publish(self, manager: IOManager, place: Place, path: Path, published: Path) -> None:
-        """Publish an object into the shared file at ``path``."""
+        """Publish an object into the shared file at ``path``; the value is owed until ``settled``."""
         name = str(path)
         if name not in self._open:
-            self._locks.wait_for(name)
-            stamp = manager.stamp(place)
-            is_trusted = stamp is None or stamp in {self._recorded(name), self._verified.get(name)}
-            self._open[name] = _Open(manager, place, is_trusted)
-        manager.publish(place, published)
+            self._begin(name, manager, place)
+        was_owed = place.asset_key in self._owed[name]
+        self._owed[name].add(place.asset_key)
+        try:
+            manager.publish(place, published)
+        except AssetbuildError:
+            if not was_owed:  # the value from before is still there
+                self._owed[name].discard(place.asset_key)
+            raise
+
+    def settled(self, asset: str) -> None:
+        """Note that the pointer of a published value is recorded."""
+        for owed in self._owed.values():
+            owed.discard(asset)
 
     def end_batch(self) -> None:
         """Close the files, record their stamps, and let others write."""
-        for name, opened in self._open.items():
-            opened.manager.close()
-            stamp = opened.manager.stamp(opened.place)
-            if stamp is not None and opened.is_trusted:
+        while self._open:
+            name, opened = self._open.popitem()
+            try:
+                reach("before-duckdb-close")
+                opened.manager.close()
+                stamp = opened.manager.stamp(opened.place)
+                if stamp is None or not opened.is_trusted:
+                    continue
                 self._verified[name] = stamp
-                record = Record.open(self._record_path)  # of our own: SQLite connections belong to their thread
-                with record.transaction():
-                    record.set_shared_stamp(name, stamp)
-                record.close()
-            self._locks.release(name)
-        self._open.clear()
+                self._write(name, DOUBTFUL if self._owed[name] else stamp)
+            finally:
+                self._locks.release(name)
 
-    def _recorded(self, name: str) -> str | None:
-        record = Record.read(self._record_path)
+    def _begin(self, name: str, manager: IOManager, place: Place) -> None:
+        if self._open:  # never wait for one file while holding another: two builds could wait for each other
+            self.end_batch()
+        self._locks.wait_for(name)
         try:
-            return record.shared_stamps().get(name)
-        finally:
-            record.close()
+            stamp = manager.stamp(place)
+            with closing(Record.read(self._record_path)) as record:
+                recorded = record.shared_stamps().get(name)
+            is_trusted = stamp is None or stamp in {recorded, self._verified.get(name)}
+            self._write(name, DOUBTFUL if self._owed[name] or not is_trusted else self._mark)
+        except BaseException:
+            self._locks.release(name)
+            raise
+        self._open[name] = _Open(manager, place, is_trusted)
+
+    def _write(self, name: str, stamp: str) -> None:
+        # A connection of its own: those of SQLite belong to their thread.
+        with closing(Record.open(self._record_path)) as record, record.transaction():
+            record.set_shared_stamp(name, stamp)

@@ -10,6 +10,7 @@ import inspect
 import time
 import types
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from assetbuild.load.errors import user_traceback
 from assetbuild.load.settings import Settings
 from assetbuild.materialize.task import InputRef, OutputResult, Task, TaskResult
 from assetbuild.plan.outputs import extension_of
+from assetbuild.record.faults import reach
 from assetbuild.store.conversions import describe, matches
 from assetbuild.store.io import InputContext, OutputContext, Place
 from assetbuild.store.objects import Objects, discard
@@ -73,7 +75,9 @@ def run_task(
             secrets.extend(filter(None, secret_texts(config)))
         if asset.context_parameter is not None:
             arguments[asset.context_parameter] = context
+        reach("before-function", asset.key)
         returned = _call(asset, arguments)
+        reach("before-write", asset.key)
         outputs = dict(_outputs(asset, returned, runtime, task))
     except _NothingSaid as error:
         cause = error.__cause__
@@ -94,6 +98,12 @@ def load_object(
 ) -> Any:
     """Load the value of an asset from its object; raise AssetError when it cannot be given as asked."""
     path = runtime.objects.path(name)
+    if not runtime.objects.trust(name):
+        gone = not runtime.objects.has(name)
+        with suppress(AssetbuildError):  # the next build then makes it anew, or takes it from what is published
+            runtime.objects.discard(name)
+        headline = f"the stored value of {key!r} is {'gone' if gone else 'damaged'}"
+        raise AssetError(Problem(headline, (("object", str(path)),), "Build again: it is made anew."))
     try:
         return runtime.io_managers.get(io_manager).load(
             InputContext(asset_key=key, path=path, load=load, columns=columns)
@@ -200,6 +210,7 @@ def _write(asset: Asset, value: Any, runtime: Runtime, task: Task) -> OutputResu
             value,
         )
         size_bytes = _size(staging)
+        reach("before-add", asset.key)
         stored = runtime.objects.add(staging, written.extension)
     except AssetbuildError:
         discard(staging)  # at once: on a full disk the rest of the build needs the room
@@ -220,6 +231,7 @@ def _publish(key: str, result: OutputResult, runtime: Runtime, task: Task) -> Ou
     if result.object is None:
         return result
     manager = runtime.io_managers.get(result.io_manager)
+    reach("before-publish", key)
     if manager.one_writer:
         return result
     place = Place(
@@ -229,6 +241,7 @@ def _publish(key: str, result: OutputResult, runtime: Runtime, task: Task) -> Ou
         extension=extension_of(result.object),
     )
     stamp = manager.publish(place, runtime.objects.path(result.object))
+    reach("after-publish", key)
     return OutputResult(
         result.data_version,
         result.columns,

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from assetbuild.load.settings import Settings
 
-__all__ = ["InputRef", "OutputResult", "Progress", "Task", "TaskResult", "WorkerSetup"]
+__all__ = ["Began", "InputRef", "OutputResult", "Progress", "Task", "TaskResult", "WorkerSetup"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ class Task:
     inputs: tuple[InputRef, ...]
     config: Mapping[str, Any]
     log: Path | None
+    has_timeout: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,11 @@ class TaskResult:
     outputs: Mapping[str, OutputResult] = field(default_factory=dict)
     metadata: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """A worker has loaded the project and begins a task that has a timeout."""
 
 
 @dataclass(frozen=True, slots=True)

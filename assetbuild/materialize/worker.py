@@ -19,7 +19,7 @@ from assetbuild.errors import AssetbuildError
 from assetbuild.load.definitions import load_definitions
 from assetbuild.load.errors import user_traceback
 from assetbuild.materialize.step import Runtime, run_task
-from assetbuild.materialize.task import Progress, Task, TaskResult, WorkerSetup
+from assetbuild.materialize.task import Began, Progress, Task, TaskResult, WorkerSetup
 from assetbuild.store.objects import Objects
 from assetbuild.store.registry import IOManagers
 
@@ -35,6 +35,8 @@ def runtime_of(setup: WorkerSetup) -> Runtime:
 
 
 def _main(pipe: Connection, lifeline: int) -> None:
+    for inherited in (pipe.fileno(), lifeline):  # not by what an asset starts: os.system closes nothing
+        os.set_inheritable(inherited, False)  # noqa: FBT003  # takes no keywords
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, args=(lifeline,), daemon=True).start()
     _redirect(None)
@@ -53,6 +55,8 @@ def _main(pipe: Connection, lifeline: int) -> None:
         except EOFError:
             return
         _redirect(task.log)
+        if task.has_timeout:
+            pipe.send(Began())
         try:
             result = run_task(task, runtime, lambda done, total: pipe.send(Progress(done, total)))
         except Exception as error:  # noqa: BLE001  # a bug of ours must fail one asset, not hang the build
@@ -65,7 +69,11 @@ def _redirect(log: Path | None) -> None:
     # On the level of file descriptors, so that native code and child processes are captured as well.
     sys.stdout.flush()
     sys.stderr.flush()
-    target = os.open(log or os.devnull, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    try:
+        target = os.open(log or os.devnull, flags, 0o666)
+    except OSError:  # a full disk: the asset may still have something to say that is no output
+        target = os.open(os.devnull, flags)
     os.dup2(target, 1)
     os.dup2(target, 2)
     os.close(target)

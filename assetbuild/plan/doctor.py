@@ -6,11 +6,13 @@ import platform
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from assetbuild.errors import AssetbuildError
-from assetbuild.fingerprint.code import CodeVersion
 from assetbuild.plan.planner import Facts
+
+if TYPE_CHECKING:
+    from assetbuild.fingerprint.code.model import Widened
 
 __all__ = ["Finding", "findings"]
 
@@ -25,11 +27,12 @@ class Finding:
     place: str = ""
 
 
-def findings(facts: Facts, code: Callable[[str], CodeVersion | None]) -> list[Finding]:
-    """Return what is noticed about a project whose definitions load."""
+def findings(facts: Facts, widened: Callable[[str], tuple[Widened, ...]], unkept: str) -> list[Finding]:
+    """Return what is noticed about a project whose definitions load; ``unkept`` says why the manifest is not kept."""
     return [
         *_environment(facts),
-        *_code(facts, code),
+        *_manifest(unkept),
+        *_code(facts, widened),
         *_sources(facts),
         *_objects(facts),
         *_orphans(facts),
@@ -45,21 +48,26 @@ def _environment(facts: Facts) -> Iterator[Finding]:
         yield Finding("error", "state", warning, str(facts.record.path))
 
 
-def _code(facts: Facts, code: Callable[[str], CodeVersion | None]) -> Iterator[Finding]:
-    widened = 0
+def _manifest(unkept: str) -> Iterator[Finding]:
+    if unkept:
+        yield Finding("note", "manifest", f"definitions are loaded anew by each command, because {unkept}")
+
+
+def _code(facts: Facts, widened: Callable[[str], tuple[Widened, ...]]) -> Iterator[Finding]:
+    count = 0
     for key in facts.graph.assets:
         try:
-            found = code(key)
+            found = widened(key)
         except AssetbuildError as error:
             yield Finding(
                 "error", key, error.problems[0].headline, f"{error.problems[0].file}:{error.problems[0].line}"
             )
             continue
-        for each in found.widened if found is not None else ():
-            widened += 1
+        for each in found:
+            count += 1
             place = f"{each.file}:{each.line}" if each.file is not None else ""
             yield Finding("warning", key, f"{each.reason}; the code version was widened", place)
-    if not widened:
+    if not count:
         yield Finding("ok", "code", "every asset's code could be followed exactly")
 
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from assetbuild.fingerprint.code import CodeVersion, Widened
 from assetbuild.plan.model import Cause, Step
 from assetbuild.plan.planner import Facts, Planned
+
+if TYPE_CHECKING:
+    from assetbuild.fingerprint.code.model import Widened
 
 __all__ = ["AcceptNote", "ChainLink", "Explanation", "explain"]
 
@@ -75,7 +77,7 @@ class Explanation:
         }
 
 
-def explain(asset: str, planned: Planned, facts: Facts, code: CodeVersion | None) -> Explanation:
+def explain(asset: str, planned: Planned, facts: Facts, widened: tuple[Widened, ...]) -> Explanation:
     """Explain an asset of a plan that was made over its closure."""
     steps = {step.asset: step for step in planned.plan}
     pointer = facts.pointers.get((asset, None))
@@ -90,7 +92,7 @@ def explain(asset: str, planned: Planned, facts: Facts, code: CodeVersion | None
         step,
         _chain(asset, steps, facts),
         accepted,
-        code.widened if code is not None else (),
+        widened,
         None if pointer is None else (pointer.run_id, pointer.materialized_at),
     )
 

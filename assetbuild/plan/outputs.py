@@ -4,32 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
+from assetbuild.record.lock import is_running
 from assetbuild.record.model import Pointer
 from assetbuild.record.stamps import StampCache
+from assetbuild.record.state import Record
 from assetbuild.store.io import Place
 from assetbuild.store.objects import Objects
 from assetbuild.store.publish import copy_value, path_of
 from assetbuild.store.registry import IOManagers
 
-__all__ = ["OutputState", "Outputs", "extension_of"]
+__all__ = ["DOUBTFUL", "OutputState", "Outputs", "extension_of", "open_mark"]
 
 OutputState = Literal["intact", "gone", "changed"]
+
+DOUBTFUL: Final = "doubtful"
+"""In the place of a shared file's stamp: its values have to be looked at."""
+
+_OPEN: Final = "open "
+
+
+def open_mark(run_id: str) -> str:
+    """Return what stands in the place of a shared file's stamp while a run writes it."""
+    return f"{_OPEN}{run_id}"
 
 
 class Outputs:
     """Answers by one stat where nothing moved; by content, once, where a stamp did."""
 
     def __init__(
-        self, warehouse: Path, io_managers: IOManagers, objects: Objects, stamps: StampCache, shared: Mapping[str, str]
+        self, warehouse: Path, io_managers: IOManagers, objects: Objects, stamps: StampCache, record: Record
     ) -> None:
-        """Take the folder of published values and the recorded stamps of shared files."""
+        """Take the folder of published values, and the record with the stamps of shared files."""
         self.warehouse = warehouse
         self.io_managers = io_managers
         self.objects = objects
         self.stamps = stamps
-        self.shared = shared
+        self._record = record
+        self._shared: Mapping[str, str] = record.shared_stamps()
         self.moved: dict[tuple[str, str | None], str] = {}
         """New stamps of values that were touched but are intact, for a build to write back."""
 
@@ -54,8 +67,10 @@ class Outputs:
         if stamp is None:
             return "gone"
         shared = manager.shared_stamp_path(place)
-        expected = pointer.stamp if shared is None else self.shared.get(str(shared))
-        if stamp == expected:
+        if shared is None:
+            if stamp == pointer.stamp:
+                return "intact"
+        elif self.is_recorded(str(shared), stamp) or self.is_recorded(str(shared), manager.stamp(place)):
             return "intact"
         name = f"output:{pointer.location}"
         if self.stamps.version(name, stamp) == pointer.data_version:
@@ -67,6 +82,19 @@ class Outputs:
         self.stamps.keep(name, stamp, pointer.data_version, moved_ns=0)
         self.moved[pointer.asset, pointer.partition] = stamp
         return "intact"
+
+    def is_recorded(self, path: str, stamp: str | None) -> bool:
+        """Return whether a shared file's stamp says that all values in it are what their pointers say.
+
+        So does the mark of a run that goes on: it has the file open, and nobody else can write it.
+        """
+        if self._shared.get(path) == stamp:
+            return True
+        self._shared = self._record.shared_stamps()
+        recorded = self._shared.get(path, "")
+        return recorded == stamp or (
+            recorded.startswith(_OPEN) and is_running(self._record.path.parent, recorded.removeprefix(_OPEN))
+        )
 
     def readopt(self, pointer: Pointer) -> bool:
         """Return whether the pointer's object is there, after taking it back in from an intact published file."""

@@ -2,6 +2,8 @@
 
     build.lock    flock; builders share it, ``gc``, ``clean`` and ``accept`` hold it alone
     assets.lock   one byte for each asset, and for each file with many values, locked while that is being built
+    state.lock    flock; held while the state database is opened, made or replaced
+    running/RUN   flock; held for as long as the run goes on, and removed at its end
 
 So two builds go on side by side, and an asset that both want is built by one of them while the other waits. The
 kernel drops the locks of a dead process: nobody ever has to unlock by hand. A byte's place is a hash of the name; that
@@ -21,7 +23,7 @@ import xxhash
 
 from assetbuild.errors import BusyError, Problem, RecordError
 
-__all__ = ["AssetLocks", "busy", "is_alive", "project_lock"]
+__all__ = ["AssetLocks", "busy", "forget_run", "is_alive", "is_running", "opening_lock", "project_lock", "run_lock"]
 
 _PLACES = 1 << 40
 
@@ -45,6 +47,17 @@ def project_lock(
                 raise BusyError(busy(holder())) from None
             on_wait(holder())
             fcntl.flock(descriptor, kind)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def opening_lock(folder: Path) -> Iterator[None]:
+    """Hold the lock under which the state database is opened; made by the first who does."""
+    descriptor = _opened(folder / "state.lock")
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)
@@ -119,12 +132,49 @@ def _opened(path: Path) -> int:
         ) from error
 
 
+@contextmanager
+def run_lock(folder: Path, run_id: str) -> Iterator[None]:
+    """Let others see, while the block runs, that this run goes on."""
+    path = folder / "running" / run_id
+    descriptor = _opened(path)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def is_running(folder: Path, run_id: str) -> bool:
+    """Return whether a run goes on. Its lock says so and not its process id, which a restarted container has again."""
+    try:
+        descriptor = os.open(folder / "running" / run_id, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def forget_run(folder: Path, run_id: str) -> None:
+    """Remove what a killed run left of its lock."""
+    (folder / "running" / run_id).unlink(missing_ok=True)
+
+
 def is_alive(pid: int) -> bool:
-    """Return whether a process with this number runs on this machine."""
+    """Return whether a process with this number runs on this machine; a zombie does not."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except OSError:
+        pass
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as said:
+            return said.read().rpartition(b") ")[2][:1] not in {b"Z", b"X"}
+    except OSError:  # no such folder on macOS
         return True
-    return True

@@ -11,18 +11,20 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
 from assetbuild.errors import Problem, RecordError
 from assetbuild.fingerprint.encoding import hash_bytes
+from assetbuild.record.lock import opening_lock
 from assetbuild.record.model import Components, Materialization, Pointer, RunRow, Trace, ValueInfo
 from assetbuild.record.schema import MIGRATIONS, SCHEMA_VERSION
 
-__all__ = ["Record"]
+__all__ = ["Record", "is_damage", "note_damage", "open_whole"]
 
 _BUSY_TIMEOUT_MS = 30_000
+_NOTE = "-damage"
 _POINTER = (
     "asset, partition, build_key, data_version, object, io_manager, location, stamp, components_id, run_id, "
     "materialized_at, duration_s, traced"
@@ -51,20 +53,23 @@ class Record:
         """
         warnings: list[str] = []
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                connection = _connect(path)
-                _migrate(connection, path)
-            except sqlite3.DatabaseError as error:
-                if not _is_damage(error):
-                    raise
-                aside = _set_aside(path)
-                warnings.append(
-                    f"the state database was damaged ({error}); it was set aside as {aside.name} and a new one begun: "
-                    "assets are built again as needed"
-                )
-                connection = _connect(path)
-                _migrate(connection, path)
+            # One at a time: of two that make, migrate or replace the file at once, one would get an error.
+            with opening_lock(path.parent):
+                try:
+                    if damage := _noted_damage(path):
+                        raise _Damage(damage)
+                    connection = _connect(path)
+                    _migrate(connection, path)
+                except sqlite3.DatabaseError as error:
+                    if not is_damage(error):
+                        raise
+                    aside = _set_aside(path)
+                    warnings.append(
+                        f"the state database was damaged ({error}); it was set aside as {aside.name} and a new one "
+                        "begun: assets are built again as needed"
+                    )
+                    connection = _connect(path)
+                    _migrate(connection, path)
         except (sqlite3.Error, OSError) as error:
             raise RecordError(_cannot("written", path, error)) from error
         return cls(connection, path, warnings)
@@ -75,6 +80,8 @@ class Record:
         warnings: list[str] = []
         if path.exists():
             try:
+                if damage := _noted_damage(path):
+                    raise _Damage(damage)
                 connection, version = _connect_to_read(path)
                 if version > SCHEMA_VERSION:
                     raise RecordError(_newer(path, version))
@@ -82,7 +89,7 @@ class Record:
                 if version == SCHEMA_VERSION:
                     return cls(connection, path, warnings)
             except sqlite3.DatabaseError as error:
-                if not _is_damage(error):
+                if not is_damage(error):
                     raise RecordError(_cannot("read", path, error)) from error
                 warnings.append(f"the state database is damaged ({error}): everything looks as if it was never built")
         connection = sqlite3.connect(":memory:")
@@ -101,12 +108,15 @@ class Record:
             try:
                 yield
             except BaseException:
-                self._db.execute("ROLLBACK")
+                if self._db.in_transaction:  # SQLite has rolled back by itself when the disk is full
+                    self._db.execute("ROLLBACK")
                 raise
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
+            if is_damage(error):
+                note_damage(self.path, error)
             raise RecordError(_cannot("written", self.path, error)) from error
 
     # -- traces and pointers
@@ -332,6 +342,21 @@ class Record:
         return _trace(row) if row else None
 
 
+def open_whole(path: Path, *, write: bool) -> tuple[Record, dict[tuple[str, str | None], Pointer]]:
+    """Open the record and read its pointers; damage that only these show is noted, and the record opened anew."""
+    open_record = Record.open if write else Record.read
+    record = open_record(path)
+    try:
+        return record, record.pointers()
+    except sqlite3.DatabaseError as error:
+        record.close()
+        if not is_damage(error):
+            raise
+        note_damage(path, error)
+    record = open_record(path)
+    return record, record.pointers()
+
+
 def _connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     target = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
     connection = sqlite3.connect(target, uri=True, isolation_level=None, timeout=_BUSY_TIMEOUT_MS / 1000)
@@ -359,20 +384,41 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
         connection.close()
         raise RecordError(_newer(path, version))
     for number in range(version, SCHEMA_VERSION):
-        connection.executescript(f"BEGIN; {MIGRATIONS[number]} PRAGMA user_version = {number + 1}; COMMIT;")
+        connection.executescript(f"BEGIN IMMEDIATE; {MIGRATIONS[number]} PRAGMA user_version = {number + 1}; COMMIT;")
 
 
-def _is_damage(error: sqlite3.DatabaseError) -> bool:
-    # Other codes (busy, read-only, no space, cannot open) say nothing about the content of the file.
-    return getattr(error, "sqlite_errorname", "") in {"SQLITE_CORRUPT", "SQLITE_NOTADB"} or (
-        getattr(error, "sqlite_errorname", "") == "SQLITE_ERROR" and "no such table" in str(error)
+class _Damage(sqlite3.DatabaseError):
+    """Damage that was found earlier, deep inside the file, where opening it does not look."""
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Return whether an error tells of the file's content; others (busy, read-only, no space) do not."""
+    name = getattr(error, "sqlite_errorname", None) or ""
+    return (
+        isinstance(error, _Damage)
+        or name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))
+        or name == "SQLITE_IOERR_SHORT_READ"
+        or (name == "SQLITE_ERROR" and str(error).startswith("no such "))
     )
 
 
+def note_damage(path: Path, error: Exception) -> None:
+    """Leave a note beside the database, so that the next one who opens it to write sets it aside."""
+    with suppress(OSError):
+        path.with_name(path.name + _NOTE).write_text(str(error))
+
+
+def _noted_damage(path: Path) -> str:
+    try:
+        return path.with_name(path.name + _NOTE).read_text()
+    except OSError:
+        return ""
+
+
 def _set_aside(path: Path) -> Path:
-    aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%dT%H%M%S')}")
+    aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}")
     path.replace(aside)
-    for suffix in ("-wal", "-shm"):
+    for suffix in ("-wal", "-shm", _NOTE):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
     return aside
 

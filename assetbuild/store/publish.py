@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import re
 import shutil
 import stat
 from pathlib import Path
@@ -24,6 +25,7 @@ import xxhash
 
 from assetbuild.declare.keys import path_part
 from assetbuild.fingerprint.encoding import digest
+from assetbuild.record.faults import reach
 from assetbuild.record.lock import is_alive
 from assetbuild.store.exchange import exchange
 from assetbuild.store.failures import damaged_object, store_error, storing
@@ -45,6 +47,7 @@ __all__ = [
 ]
 
 _BLOCK_BYTES: Final = 1 << 20
+_TEMPORARY: Final = re.compile(r"\..*\.(\d+)-\d+(?:\.old)?\.tmp", re.DOTALL)
 _count = itertools.count()
 
 
@@ -82,13 +85,13 @@ def publish_file(place: Place, published: Path) -> str:
             found = copy_value(published, staged)
         if found != published.name.partition(".")[0]:
             raise damaged_object(published, f"hashes to {found}")
-        _put(staged, target)
+        reach("in-publish", place.asset_key)
+        return _put_stamped(staged, target)
     except OSError as error:
         raise store_error(doing="publish", path=target, error=error) from error
     finally:
         with contextlib.suppress(OSError):
             discard(staged)
-    return file_stamp(place) or ""
 
 
 def copy_value(source: Path, target: Path) -> str:
@@ -150,6 +153,22 @@ def _remove(path: Path, upto: Path) -> None:
                 folder.rmdir()
             except OSError:  # not empty, or never there
                 return
+
+
+def _put_stamped(staged: Path, target: Path) -> str:
+    """Put a complete value in place and return its stamp: of this value, even if another hand is there at once."""
+    ours = os.stat(staged)
+    if stat.S_ISDIR(ours.st_mode):
+        stamp = _tree_stamp(staged)
+        _put(staged, target)
+        return stamp
+    _put(staged, target)
+    # The change time moves with the rename, so the stamp is taken afterwards; by then somebody may have written there.
+    with contextlib.suppress(FileNotFoundError):
+        there = os.stat(target)
+        if (there.st_ino, there.st_size, there.st_mtime_ns) == (ours.st_ino, ours.st_size, ours.st_mtime_ns):
+            return _stamp(there)
+    return _stamp(ours)  # that of no file there: the value is looked at again
 
 
 def _put(staged: Path, target: Path) -> None:
@@ -215,8 +234,9 @@ def _tree_stamp(folder: Path) -> str:
 
 def remove_leftovers(warehouse: Path) -> None:
     """Remove temporary files that a killed process left beside published values; those of living ones stay."""
-    for path in warehouse.rglob(".*.tmp"):
-        process = path.name.rsplit(".", 2)[-2].partition("-")[0]
-        if process.isdecimal() and not is_alive(int(process)):
-            with contextlib.suppress(OSError):
-                discard(path)
+    for folder, folders, files in os.walk(warehouse):
+        for name in (*folders, *files):
+            made_by = _TEMPORARY.fullmatch(name)
+            if made_by is not None and not is_alive(int(made_by[1])):
+                with contextlib.suppress(OSError):
+                    discard(Path(folder, name))

@@ -14,7 +14,10 @@ from typing import TYPE_CHECKING
 from assetbuild.fingerprint.code.components import Node
 from assetbuild.fingerprint.code.dynamic import COMPUTED
 from assetbuild.fingerprint.code.index import Statement, distinct
+from assetbuild.fingerprint.code.model import Widened
 from assetbuild.fingerprint.code.modules import Meaning, View
+from assetbuild.fingerprint.code.names import Chain
+from assetbuild.fingerprint.code.scope import names_of_statements
 from assetbuild.fingerprint.code.values import OpaqueError
 from assetbuild.fingerprint.encoding import digest
 
@@ -65,9 +68,13 @@ class Bindings:
 
     def _new_global(self, owner: Node, meaning: Meaning, statements: list[Statement]) -> Node | None:
         name, value = meaning.name, meaning.value
-        environment = self._walk.environment.environment_of(meaning.view, name)
-        if environment and COMPUTED not in environment:
-            return self._statements_node(owner, meaning)
+        origin = self._walk.environment.origin(meaning.view, name)
+        if origin.is_volatile or (origin.variables and COMPUTED not in origin.variables):
+            node = self.statements_node(owner, meaning)
+            if origin.is_volatile:
+                reason = "is made from the time, chance or this machine, so its statements count and not its value"
+                node.widened.append(Widened(name, reason, owner.file, owner.line))
+            return node
         try:
             node = self._walk.value_node(owner, name, value, by_reduce=True)
         except OpaqueError as error:
@@ -75,16 +82,28 @@ class Bindings:
                 return self._walk.unfingerprintable(
                     Node("link", name), f"global {name!r}", name, error, owner.file, owner.line
                 )
-            return self._statements_node(owner, meaning)
-        if environment:
+            return self.statements_node(owner, meaning)
+        if origin.variables:
             node.text = ""
         return node
 
-    def _statements_node(self, owner: Node, meaning: Meaning) -> Node:
+    def lenient_node(self, meaning: Meaning) -> Node | None:
+        """Return what a name of a whole module stands for; nobody may use it, so nothing about it is an error."""
+        node = self.global_node(meaning)
+        if node is None or not node.problems:
+            return node
+        key = (id(meaning.view.namespace), f"{meaning.name} (lenient)")
+        if key not in self._globals:
+            owner = Node("link", meaning.name, meaning.view.name)
+            owner.file = self._walk.modules.first_party.relative(meaning.view.path)
+            self._globals[key] = self.statements_node(owner, meaning, key)
+        return self._globals[key]
+
+    def statements_node(self, owner: Node, meaning: Meaning, key: tuple[int, str] | None = None) -> Node:
         """Return the node of a name by the statements that bind or change it, in every module."""
         node = Node("statement", owner.name, owner.module)
         node.file, node.line = owner.file, owner.line
-        self._globals[id(meaning.view.namespace), meaning.name] = node
+        self._globals[key or (id(meaning.view.namespace), meaning.name)] = node
         made = distinct(
             [*meaning.view.index.bindings.get(meaning.name, ()), *meaning.view.index.changes.get(meaning.name, ())]
         )
@@ -101,9 +120,15 @@ class Bindings:
     def fill_statements(self, node: Node, statements: Sequence[Statement], view: View) -> None:
         """Fill a node with what statements say and use."""
         trees = [self._without_own_decorators(statement.node, view) for statement in statements]
-        node.own = digest("code-statements", [self._walk.normalised_statements(trees, view)])
+        node.own = digest("code-statements", [self._walk.normalised_statements(trees)])
         node.text = "\n".join(view.index.text(tree) for tree in trees)
-        self._walk.add_statement_names(node, trees, view)
+        bound = set().union(*(statement.binds for statement in statements))
+        self._walk.add_statement_names(node, trees, view, left_out=bound)
+        used = {chain.root for chain in names_of_statements(trees, self._walk.keep).chains}
+        for name in sorted(bound & used & set(view.namespace)):
+            found = self._walk.modules.resolve(Chain(name, (), 0), view, view.namespace)
+            if isinstance(found, Meaning) and found.view is view and found.name in view.index.bindings:
+                node.point(name, self.lenient_node(found))
 
     def _without_own_decorators(self, tree: ast.stmt, view: View) -> ast.stmt:
         decorators = getattr(tree, "decorator_list", None)

@@ -99,14 +99,14 @@ def _add_source(  # noqa: PLR0913  # one step of build_class, with all that it h
 ) -> set[str]:
     """Tell what the source says; return the names of the members that this covers."""
     header: list[ast.AST] = [*plain_bases(tree), *(keyword for keyword in tree.keywords), *tree.decorator_list]
-    own.append([walk.normalised(part, view) for part in header])
+    own.append([walk.normalised(part) for part in header])
     walk.add_statement_names(node, [k.value if isinstance(k, ast.keyword) else k for k in header], view)
     told: set[str] = set(cls.__members__) if isinstance(cls, enum.EnumMeta) else set()
     read = walk.keep.annotations or is_annotated_class(tree)
     rest: list[ast.stmt] = []
     for statement in tree.body:
         if isinstance(statement, ast.AnnAssign) and read and not (is_settings and _is_field(statement)):
-            own.append(["field", walk.normalised(statement.target, view), walk.normalised_annotation(statement, view)])
+            own.append(["field", walk.normalised(statement.target), walk.normalised_annotation(statement)])
             walk.add_annotation_names(node, statement.annotation, view)
         names = _bound(statement)
         if is_settings and _is_field(statement):
@@ -118,8 +118,8 @@ def _add_source(  # noqa: PLR0913  # one step of build_class, with all that it h
             told |= names
     if walk.keep.docstrings:
         own.append(["doc", cls.__doc__])
-    own.append(walk.normalised_statements(rest, view))
-    walk.add_statement_names(node, list(rest), view, members=vars(cls))
+    own.append(walk.normalised_statements(rest))
+    walk.add_statement_names(node, list(rest), view, left_out=vars(cls))
     return told
 
 

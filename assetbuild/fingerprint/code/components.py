@@ -50,6 +50,7 @@ class Node:
     )
 
     def __init__(self, kind: str, name: str = "", module: str = "", own: str = "") -> None:
+        """Take what the node is; whoever builds it fills in the rest."""
         self.kind = kind
         self.name = name
         self.module = module

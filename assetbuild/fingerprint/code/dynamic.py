@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from assetbuild.fingerprint.code.components import Node
 from assetbuild.fingerprint.code.model import Widened
 from assetbuild.fingerprint.code.modules import Meaning, Unloadable, View
-from assetbuild.fingerprint.code.scope import Access, Chain, ImportTarget, chain_of
+from assetbuild.fingerprint.code.names import Access, Chain, ImportTarget, chain_of
 
 if TYPE_CHECKING:
     from assetbuild.fingerprint.code.walk import Walk
@@ -39,7 +39,7 @@ _ENVIRONMENT_CALLS: Final = frozenset(
 def environment_name(
     walk: Walk, access: Access, dotted: str, view: View | None, namespace: Mapping[str, Any]
 ) -> str | None:
-    """Return the environment variable that an access reads, ``COMPUTED`` when it cannot be told, None for no such read."""
+    """Return the environment variable that an access reads, ``COMPUTED`` when it cannot be told, else None."""
     reads = dotted in _ENVIRONMENT_CALLS if access.is_call else dotted in _ENVIRONMENT
     if not reads:
         return None

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from assetbuild.fingerprint.code.components import Node
 from assetbuild.fingerprint.code.index import Statement
 from assetbuild.fingerprint.code.modules import External, Meaning, View
-from assetbuild.fingerprint.code.scope import Chain, chain_of
+from assetbuild.fingerprint.code.names import Chain, chain_of
 
 if TYPE_CHECKING:
     from assetbuild.fingerprint.code.walk import Walk
@@ -47,6 +47,7 @@ class Effects:
     """The module-level statements with effects on other libraries, found once per walk."""
 
     def __init__(self, walk: Walk) -> None:
+        """Take the walk that asks."""
         self._walk = walk
         self._found: list[tuple[frozenset[str], Statement, View]] | None = None
 
@@ -119,7 +120,7 @@ def _targets(node: ast.stmt) -> Iterator[ast.expr]:
 
 
 def _root(node: ast.expr) -> ast.expr:
-    """Return the chain of names that an expression starts with: ``decimal.getcontext`` of ``decimal.getcontext().prec``."""
+    """Return the chain of names that an expression starts with: ``lib.get`` of ``lib.get().option``."""
     while chain_of(node) is None and isinstance(node, (ast.Attribute, ast.Subscript, ast.Call)):
         node = node.func if isinstance(node, ast.Call) else node.value
     return node

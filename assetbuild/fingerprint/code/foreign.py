@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from assetbuild.fingerprint.code.components import Node
 from assetbuild.fingerprint.code.modules import External, Meaning, View
-from assetbuild.fingerprint.code.scope import Chain, chain_of
+from assetbuild.fingerprint.code.names import Chain, chain_of
 from assetbuild.fingerprint.code.source import OWN_PACKAGES
 from assetbuild.fingerprint.code.values import OpaqueError
 from assetbuild.fingerprint.encoding import Encodable, digest
@@ -96,9 +96,7 @@ class Foreign:
         tree = index.function(function.__code__) if index is not None else None
         decorators = [part for part in getattr(tree, "decorator_list", ()) if not self.is_own(part, view)]
         if view is not None and decorators:
-            said = Node(
-                "link", own=digest("code-decorators", [self._walk.normalised(part, view) for part in decorators])
-            )
+            said = Node("link", own=digest("code-decorators", [self._walk.normalised(part) for part in decorators]))
             node.point("decorators", said)
             self._walk.add_statement_names(said, decorators, view)
 

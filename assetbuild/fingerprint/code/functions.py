@@ -14,8 +14,8 @@ from assetbuild.fingerprint.code.components import Node
 from assetbuild.fingerprint.code.index import FunctionNode
 from assetbuild.fingerprint.code.model import Widened
 from assetbuild.fingerprint.code.modules import Meaning, View
+from assetbuild.fingerprint.code.names import Chain, chain_of
 from assetbuild.fingerprint.code.normalise import INERT_DECORATORS, decorator_name, parsed_annotation
-from assetbuild.fingerprint.code.scope import Chain, chain_of
 from assetbuild.fingerprint.encoding import Encodable, digest
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def build_function(walk: Walk, node: Node, function: types.FunctionType, *, is_a
         return
     walk.place(node, index, tree)
     annotations = _annotations_are_read(walk, view, tree)
-    node.own = digest("code-function", walk.normalised_function(tree, view, annotations=annotations))
+    node.own = digest("code-function", walk.normalised_function(tree, annotations=annotations))
     names = walk.names_of_function(tree, index, annotations=annotations)
     cells = _cells(function)
     walk.add_names(node, names, view, function.__globals__, cells=cells)

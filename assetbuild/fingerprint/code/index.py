@@ -14,7 +14,7 @@ from functools import cached_property
 from types import CodeType
 from typing import TypeAlias
 
-from assetbuild.fingerprint.code.scope import ImportTarget
+from assetbuild.fingerprint.code.names import ImportTarget
 from assetbuild.fingerprint.code.source import SourceFile
 
 __all__ = ["FileIndex", "FunctionNode", "Statement", "distinct", "first_line"]
@@ -141,8 +141,9 @@ class FileIndex:
 
 def first_line(node: ast.AST) -> int:
     """Return the line where a statement starts, its decorators included."""
-    lines = [decorator.lineno for decorator in getattr(node, "decorator_list", ())]
-    return min([getattr(node, "lineno", 1), *lines])
+    lines: list[int] = [decorator.lineno for decorator in getattr(node, "decorator_list", ())]
+    own: int = getattr(node, "lineno", 1)
+    return min([own, *lines])
 
 
 def _extent(node: FunctionNode) -> tuple[int, int]:

@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from assetbuild.fingerprint.code.index import FileIndex, Statement
-from assetbuild.fingerprint.code.scope import Chain, ImportTarget
+from assetbuild.fingerprint.code.names import Chain, ImportTarget
 from assetbuild.fingerprint.code.source import FirstParty, SourceFile
 
 __all__ = ["External", "Meaning", "Modules", "Unloadable", "View"]
@@ -74,6 +74,7 @@ class Modules:
         files: Mapping[str, SourceFile],
         import_module: Callable[[str], ModuleType] | None,
     ) -> None:
+        """Take the rule for first-party files, the files that were loaded, and how to load more."""
         self.first_party = first_party
         self.files = files
         self._import_module = import_module

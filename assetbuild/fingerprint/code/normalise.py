@@ -16,10 +16,11 @@ from __future__ import annotations
 
 import ast
 import copy
-import operator
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+
+from assetbuild.fingerprint.code.folding import UNFOLDED, fold
 
 __all__ = ["INERT_DECORATORS", "Keep", "Normaliser", "decorator_name", "is_annotated_class", "parsed_annotation"]
 
@@ -50,29 +51,6 @@ INERT_DECORATORS: Final = frozenset(
 """Decorators that are known not to read annotations."""
 
 _SKIPPED_FIELDS: Final = frozenset({"ctx", "kind", "type_comment", "type_ignores", "type_params", "simple"})
-_UNFOLDED: Final = object()
-_LARGEST_FOLDED: Final = 4096
-
-_BINARY: Final[dict[type[ast.operator], Callable[[Any, Any], Any]]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
-    ast.Pow: operator.pow,
-    ast.LShift: operator.lshift,
-    ast.RShift: operator.rshift,
-    ast.BitOr: operator.or_,
-    ast.BitAnd: operator.and_,
-    ast.BitXor: operator.xor,
-}
-_UNARY: Final[dict[type[ast.unaryop], Callable[[Any], Any]]] = {
-    ast.USub: operator.neg,
-    ast.UAdd: operator.pos,
-    ast.Invert: operator.invert,
-    ast.Not: operator.not_,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +167,7 @@ class Normaliser:
 
     def _body(self, name: str, statements: Iterable[ast.stmt], *, documented: bool = False) -> None:
         kept = [node for node in statements if not _is_void(node)]
-        doc = ast.get_docstring(_Documented(list(statements)), clean=False) if documented else None  # type: ignore[arg-type]
+        doc = ast.get_docstring(_Documented(list(statements)), clean=False) if documented else None
         if doc is not None and self._keep.docstrings:
             self._field("doc", doc)
         self._field(name, kept)
@@ -259,8 +237,8 @@ class Normaliser:
         self._out.append(b")")
 
     def _folded(self, node: ast.BinOp | ast.UnaryOp) -> None:
-        value = _fold(node)
-        if value is _UNFOLDED:
+        value = fold(node)
+        if value is UNFOLDED:
             self._node(node)
         else:
             self._out.append(_constant(value))
@@ -276,8 +254,6 @@ class Normaliser:
         # 3.12 rewrote the parser of f-strings: adjacent constants may or may not be joined, empty ones be there or not.
         parts: list[str | ast.expr] = []
         for value in node.values:
-            if isinstance(value, ast.JoinedStr):
-                value = ast.Constant(_plain_text(value)) if _plain_text(value) is not None else value
             if isinstance(value, ast.Constant):
                 if parts and isinstance(parts[-1], str):
                     parts[-1] += str(value.value)
@@ -372,7 +348,7 @@ _shapes: dict[type[ast.AST], _Shape] = {}
 
 
 def _shape(kind: type[ast.AST]) -> _Shape:
-    """Return how a kind of node is written: its opening, and for each field its name, label, and whether it is a body."""
+    """Return how a kind of node is written: its opening; for each field its name, label, and if it is a body."""
     shape = _shapes.get(kind)
     if shape is None:
         names = sorted(name for name in kind._fields if name not in _SKIPPED_FIELDS)
@@ -395,19 +371,13 @@ def _is_void(node: ast.stmt) -> bool:
     return isinstance(node, ast.Pass) or (isinstance(node, ast.AnnAssign) and node.value is None)
 
 
-def _plain_text(node: ast.JoinedStr) -> str | None:
-    if all(isinstance(value, ast.Constant) for value in node.values):
-        return "".join(str(value.value) for value in node.values if isinstance(value, ast.Constant))
-    return None
-
-
 def _constant(value: Any) -> bytes:
     kind = type(value)
     if kind is str:
-        text = value.encode("utf-8", "surrogatepass")
+        text: bytes = value.encode("utf-8", "surrogatepass")
         return b"s%d:" % len(text) + text
     if kind is bytes:
-        return b"y%d:" % len(value) + value
+        return b"".join((b"y%d:" % len(value), value))
     if value is None:
         return b"N;"
     if value is ...:
@@ -415,44 +385,10 @@ def _constant(value: Any) -> bytes:
     if kind is bool:
         return b"B1;" if value else b"B0;"
     if kind is int:
-        return b"i%x;" % value
+        return f"i{value:x};".encode()
     if kind is float:
-        return b"f" + value.hex().encode() + b";"
+        return f"f{value.hex()};".encode()
     if kind is complex:
-        return b"c" + value.real.hex().encode() + b"," + value.imag.hex().encode() + b";"
+        return f"c{value.real.hex()},{value.imag.hex()};".encode()
     message = f"a constant of type {kind.__name__} cannot be in a syntax tree"
     raise TypeError(message)
-
-
-def _fold(node: ast.AST) -> Any:
-    """Return the value of constant arithmetic, as the compiler would compute it, or ``_UNFOLDED``."""
-    if isinstance(node, ast.Constant):
-        return node.value if isinstance(node.value, (int, float, complex, str, bytes)) else _UNFOLDED
-    try:
-        if isinstance(node, ast.UnaryOp):
-            operand = _fold(node.operand)
-            return _UNFOLDED if operand is _UNFOLDED else _UNARY[type(node.op)](operand)
-        if isinstance(node, ast.BinOp) and type(node.op) in _BINARY:
-            right = _fold(node.right)  # first, because long chains nest on the left: 'a + b + c' gives up at 'c'
-            if right is _UNFOLDED:
-                return _UNFOLDED
-            left = _fold(node.left)
-            if left is _UNFOLDED or not _is_small(node.op, left, right):
-                return _UNFOLDED
-            return _BINARY[type(node.op)](left, right)
-    except (ArithmeticError, TypeError, ValueError):
-        pass
-    return _UNFOLDED
-
-
-def _is_small(op: ast.operator, left: Any, right: Any) -> bool:
-    if isinstance(left, (str, bytes)) or isinstance(right, (str, bytes)):
-        if isinstance(op, ast.Add):
-            return True
-        count = left if isinstance(left, int) else right
-        text = right if isinstance(left, int) else left
-        return isinstance(op, ast.Mult) and isinstance(count, int) and len(text) * count <= _LARGEST_FOLDED
-    if isinstance(op, (ast.Pow, ast.LShift)) and isinstance(right, int):
-        bits = left.bit_length() if isinstance(left, int) else 64
-        return bits * abs(right) <= _LARGEST_FOLDED if isinstance(op, ast.Pow) else bits + right <= _LARGEST_FOLDED
-    return True

@@ -9,7 +9,7 @@ made it, or reports it. Order of sets and memory addresses never show.
 from __future__ import annotations
 
 import copyreg
-import datetime
+import datetime as dt
 import decimal
 import enum
 import fractions
@@ -32,13 +32,14 @@ from typing import Any, Protocol
 from assetbuild.fingerprint.code.components import Node
 from assetbuild.fingerprint.encoding import Encodable, digest, encode
 
-__all__ = ["Encoded", "Links", "OpaqueError", "encode_value", "value_text"]
+__all__ = ["Encoded", "Links", "OpaqueError", "encode_value"]
 
 
 class OpaqueError(Exception):
-    """An object that has no value to hash; ``path`` leads to it, and ``fatal`` says that nothing else can stand for it."""
+    """An object without a value to hash; ``path`` leads to it, ``fatal``: nothing else can stand for it either."""
 
     def __init__(self, value: object, path: str = "", *, fatal: bool = False) -> None:
+        """Take the object and how it was reached."""
         super().__init__(path)
         self.value = value
         self.path = path
@@ -54,7 +55,7 @@ class OpaqueError(Exception):
 class Links(Protocol):
     """What the encoder asks of the walk: a node for anything that is code."""
 
-    root: str
+    places: tuple[tuple[str, str], ...]
 
     def code_node(self, value: object) -> Node | None:
         """Return the node of a function, class, module or asset; None when the object is not code."""
@@ -66,6 +67,7 @@ class Encoded:
     __slots__ = ("edges", "structure")
 
     def __init__(self, structure: Encodable, edges: list[tuple[str, Node]]) -> None:
+        """Take both."""
         self.structure = structure
         self.edges = edges
 
@@ -117,7 +119,7 @@ class _Encoder:
         if kind is str:
             return self._text(value)
         if kind in _ATOMS:
-            return value  # type: ignore[no-any-return]
+            return value
         if id(value) in self._open:
             return ["cycle", len(self._open) - self._open[id(value)]]
         self._open[id(value)] = len(self._open)
@@ -135,10 +137,10 @@ class _Encoder:
         return ["ref", label]
 
     def _text(self, value: str) -> Encodable:
-        root = self._links.root
-        if value.startswith(root) and (value == root or value[len(root)] in "/\\"):
-            # A path below the project is the same in every checkout.
-            return ["project path", value[len(root) :].replace("\\", "/")]
+        for name, folder in self._links.places:
+            if value.startswith(folder) and (len(value) == len(folder) or value[len(folder)] in "/\\"):
+                # A path below the project is the same in every checkout, and one below the home folder for everyone.
+                return [name, value[len(folder) :].replace("\\", "/")]
         return value
 
     def _structure(self, value: Any, kind: type, path: str) -> Encodable:
@@ -322,7 +324,7 @@ class _Encoder:
         """Encode another library's object by the state that it would pickle."""
         if kind.__module__.partition(".")[0] in {"re", "_sre"}:
             raise OpaqueError(value, path)
-        reducer = copyreg.dispatch_table.get(kind)  # type: ignore[call-overload]
+        reducer = copyreg.dispatch_table.get(kind)
         try:
             said = reducer(value) if reducer is not None else value.__reduce_ex__(4)
         except Exception as error:
@@ -372,14 +374,14 @@ def _scalar(value: Any, kind: type) -> Encodable:
         ]
     if value is ... or value is NotImplemented:
         return ["constant", repr(value)]
-    if kind in (datetime.datetime, datetime.time):
+    if kind in (dt.datetime, dt.time):
         zone = None if value.tzinfo is None else str(value.tzinfo)
         return [kind.__name__, value.isoformat(), zone, value.fold]
-    if kind is datetime.date:
+    if kind is dt.date:
         return ["date", value.isoformat()]
-    if kind is datetime.timedelta:
+    if kind is dt.timedelta:
         return ["timedelta", value.days, value.seconds, value.microseconds]
-    if isinstance(value, datetime.tzinfo) and kind.__module__ in {"datetime", "zoneinfo", "zoneinfo._common"}:
+    if isinstance(value, dt.tzinfo) and kind.__module__ in {"datetime", "zoneinfo", "zoneinfo._common"}:
         return ["tzinfo", str(value)]
     if kind in (decimal.Decimal, fractions.Fraction, uuid.UUID):
         return [kind.__name__, str(value)]
@@ -398,57 +400,3 @@ def _scalar(value: Any, kind: type) -> Encodable:
 
 def _dtype_text(dtype: Any) -> str:
     return str(dtype.descr) if dtype.names else str(dtype.str)
-
-
-_LONGEST_TEXT = 200
-
-
-def value_text(value: Any) -> str:
-    """Return a short display of a value, the same in every process; nothing when it is long or not plain."""
-    text = _shown(value)
-    return text if text is not None and len(text) <= _LONGEST_TEXT else ""
-
-
-def _shown(value: Any) -> str | None:
-    kind = type(value)
-    if kind is str:
-        return None if _is_environment_value(value) else repr(value)
-    if kind in _ATOMS or kind in (
-        complex,
-        decimal.Decimal,
-        datetime.date,
-        datetime.datetime,
-        datetime.timedelta,
-        range,
-    ):
-        return repr(value)
-    if isinstance(value, enum.Enum):
-        return f"{kind.__name__}.{value.name}"
-    if kind in (list, tuple, set, frozenset):
-        if len(value) > _LONGEST_TEXT:
-            return None
-        items = [_shown(item) for item in value]
-        if any(item is None for item in items):
-            return None
-        shown = [item for item in items if item is not None]
-        if kind is list:
-            return f"[{', '.join(shown)}]"
-        if kind is tuple:
-            return f"({', '.join(shown)}{',' if len(shown) == 1 else ''})"
-        inner = ", ".join(sorted(shown))
-        return f"{{{inner}}}" if kind is set else f"frozenset({{{inner}}})"
-    if kind is dict:
-        if len(value) > _LONGEST_TEXT:
-            return None
-        pairs = [(_shown(key), _shown(item)) for key, item in value.items()]
-        if any(key is None or item is None for key, item in pairs):
-            return None
-        return "{" + ", ".join(f"{key}: {item}" for key, item in pairs) + "}"
-    if isinstance(value, pathlib.PurePath) or kind is re.Pattern:
-        return repr(value) if not str(value).startswith(os.sep) else None
-    return None
-
-
-def _is_environment_value(text: str) -> bool:
-    """Say whether a text is the value of an environment variable: those are hashed, never shown."""
-    return len(text) > 3 and text in os.environ.values()  # noqa: PLR2004

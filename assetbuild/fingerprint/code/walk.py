@@ -8,16 +8,19 @@ A node that cannot be built carries its problems, and whoever reaches it reports
 from __future__ import annotations
 
 import ast
+import builtins
 import functools
+import os
 import sys
 import types
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from assetbuild.errors import Problem
 from assetbuild.fingerprint.code.bindings import Bindings
 from assetbuild.fingerprint.code.classes import build_class
 from assetbuild.fingerprint.code.components import Node
+from assetbuild.fingerprint.code.display import value_text
 from assetbuild.fingerprint.code.dynamic import add_dynamic, describe_unloadable
 from assetbuild.fingerprint.code.effects import Effects
 from assetbuild.fingerprint.code.environment import EnvironmentReads
@@ -26,10 +29,11 @@ from assetbuild.fingerprint.code.functions import build_function
 from assetbuild.fingerprint.code.index import FileIndex, FunctionNode, first_line
 from assetbuild.fingerprint.code.model import Widened
 from assetbuild.fingerprint.code.modules import External, Meaning, Modules, Unloadable, View
+from assetbuild.fingerprint.code.names import Chain, Names
 from assetbuild.fingerprint.code.normalise import Keep, Normaliser, parsed_annotation
 from assetbuild.fingerprint.code.packages import Packages
-from assetbuild.fingerprint.code.scope import Chain, Names, names_of_function, names_of_statements
-from assetbuild.fingerprint.code.values import OpaqueError, encode_value, value_text
+from assetbuild.fingerprint.code.scope import names_of_function, names_of_statements
+from assetbuild.fingerprint.code.values import OpaqueError, encode_value
 from assetbuild.fingerprint.code.whole import Whole
 from assetbuild.fingerprint.encoding import digest
 
@@ -44,10 +48,13 @@ class Walk:
     """All nodes of one project, under one rule of what to keep."""
 
     def __init__(self, modules: Modules, packages: Packages, keep: Keep) -> None:
+        """Take the modules, the packages, and what must be kept that is normally dropped."""
         self.modules = modules
         self.packages = packages
         self.keep = keep
-        self.root = modules.first_party.root
+        root, home = modules.first_party.root, os.path.expanduser("~")
+        folders = [("project path", root), ("project path", os.path.realpath(root)), ("home path", home)]
+        self.places = tuple((name, folder) for name, folder in folders if len(folder) > 1)
         self.nodes: dict[tuple[str, int], tuple[Node | None, object]] = {}
         self._names: dict[tuple[int, bool], Names] = {}
         self.foreign = Foreign(self)
@@ -117,7 +124,7 @@ class Walk:
         if kind.__name__ in _FOREIGN_FUNCTIONS:
             module = getattr(value, "__module__", None) or kind.__module__
             return self.foreign.external(
-                str(module), getattr(value, "__qualname__", None) or getattr(value, "__name__", "")
+                str(module), str(getattr(value, "__qualname__", None) or getattr(value, "__name__", ""))
             )
         return None
 
@@ -219,6 +226,7 @@ class Walk:
         return bool(last) and last in view.index.source.data
 
     def value_node(self, owner: Node, name: str, value: object, *, by_reduce: bool) -> Node:
+        """Return the node of a value that is no code; raise OpaqueError when it cannot be compared."""
         encoded = encode_value(value, self, by_reduce=by_reduce)
         node = Node("link" if isinstance(value, _WRAPPERS) else "value", name, owner.module, encoded.own())
         node.edges = encoded.edges
@@ -229,6 +237,7 @@ class Walk:
     def unfingerprintable(
         self, owner: Node, what: str, name: str, error: OpaqueError, file: str | None, line: int | None
     ) -> Node:
+        """Return a node that holds the problem: this object can be told neither by value nor by statements."""
         node = Node("link", name)
         where = f"{name}{error.path}" if error.path else name
         node.problems.append(
@@ -241,8 +250,6 @@ class Walk:
             )
         )
         return node
-
-    # -- modules ---------------------------------------------------------------------------------------------
 
     # -- names -----------------------------------------------------------------------------------------------
 
@@ -275,7 +282,12 @@ class Walk:
         if chain.root in _IGNORED_GLOBALS:
             return
         found = self.modules.resolve(chain, view, namespace)
-        if found is None and chain.imported is None and chain.root in namespace and view is None:
+        if chain.imported is None and chain.root not in namespace:
+            patched = vars(builtins).get(chain.root)
+            if isinstance(patched, types.FunctionType) and self.is_first_party_function(patched):
+                node.point(chain.root, self.code_node(patched))
+            return
+        if found is None and chain.imported is None and view is None:
             node.point(chain.root, self.captured(node, chain.root, namespace[chain.root], "global"))
             return
         label = chain.root if isinstance(found, External) else ".".join((chain.root, *chain.attributes))
@@ -316,12 +328,12 @@ class Walk:
         return self.nodes[key][0]
 
     def add_statement_names(
-        self, node: Node, trees: Iterable[ast.AST], view: View, members: Mapping[str, Any] | None = None
+        self, node: Node, trees: Iterable[ast.AST], view: View, left_out: Container[str] = ()
     ) -> None:
         """Point a node to what module-level statements or expressions use."""
         names = names_of_statements(trees, self.keep)
-        if members:
-            names.chains = {chain: None for chain in names.chains if chain.root not in members}
+        if left_out:
+            names.chains = {chain: None for chain in names.chains if chain.root not in left_out}
         self.add_names(node, names, view, view.namespace, cells={})
 
     def add_annotation_names(self, node: Node, annotation: ast.expr, view: View) -> None:
@@ -330,7 +342,7 @@ class Walk:
 
     def expression_node(self, owner: Node, name: str, tree: ast.expr, view: View) -> Node:
         """Return the node of a value by the expression that makes it."""
-        node = Node("value", name, owner.module, digest("code-expression", self.normalised(tree, view)))
+        node = Node("value", name, owner.module, digest("code-expression", self.normalised(tree)))
         node.file, node.line, node.text = owner.file, tree.lineno, ast.unparse(tree)
         self.add_statement_names(node, [tree], view)
         return node
@@ -352,19 +364,19 @@ class Walk:
     def _normaliser(self) -> Normaliser:
         return Normaliser(self.keep, self.modules.is_internal)
 
-    def normalised_function(self, tree: FunctionNode, view: View | None, *, annotations: bool) -> bytes:
+    def normalised_function(self, tree: FunctionNode, *, annotations: bool) -> bytes:
         """Return a function's canonical bytes."""
         return self._normaliser().function(tree, annotations=annotations)
 
-    def normalised(self, tree: ast.AST, view: View | None) -> bytes:
+    def normalised(self, tree: ast.AST) -> bytes:
         """Return the canonical bytes of an expression."""
         return self._normaliser().expression(tree)
 
-    def normalised_annotation(self, statement: ast.AnnAssign, view: View | None) -> bytes:
+    def normalised_annotation(self, statement: ast.AnnAssign) -> bytes:
         """Return the canonical bytes of an annotation."""
         return self._normaliser().annotation(statement.annotation)
 
-    def normalised_statements(self, trees: Sequence[ast.stmt], view: View | None) -> bytes:
+    def normalised_statements(self, trees: Sequence[ast.stmt]) -> bytes:
         """Return the canonical bytes of statements."""
         return self._normaliser().statements(trees)
 

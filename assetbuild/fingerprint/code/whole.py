@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from assetbuild.fingerprint.code.components import Node
 from assetbuild.fingerprint.code.index import Statement
-from assetbuild.fingerprint.code.modules import Unloadable, View
+from assetbuild.fingerprint.code.modules import Meaning, Unloadable, View
+from assetbuild.fingerprint.code.names import Chain
 from assetbuild.fingerprint.code.normalise import Normaliser
-from assetbuild.fingerprint.code.scope import Chain
 from assetbuild.fingerprint.encoding import digest
 
 if TYPE_CHECKING:
@@ -40,14 +40,15 @@ class Whole:
         return self._walk.nodes[key][0]  # type: ignore[return-value]
 
     def _build_module(self, node: Node, view: View) -> None:
-        for name in sorted(view.index.bindings):
-            if name in view.namespace:
+        names = set(view.index.bindings)
+        if "*" in names:
+            names |= {name for name in view.namespace if not name.startswith("__")}
+        for name in sorted(names & set(view.namespace)):
+            found = self._walk.modules.resolve(Chain(name, (), 0), view, view.namespace)
+            if isinstance(found, Meaning):
+                node.point(name, self._walk.bindings.lenient_node(found))
+            else:
                 self._walk.add_chain(node, Chain(name, (), 0), view, view.namespace, {})
-        for star in sorted(
-            name for name in view.namespace if name not in view.index.bindings and not name.startswith("__")
-        ):
-            if "*" in view.index.bindings:
-                self._walk.add_chain(node, Chain(star, (), 0), view, view.namespace, {})
         for statement in view.index.statements:
             if not statement.binds:
                 node.point("statement", self.statement_node(statement, view))
@@ -73,7 +74,7 @@ class Whole:
     def package_nodes(self, package: str) -> list[Node]:
         """Return the nodes of all modules of a package; without a name, of all first-party files below the project."""
         if not package:
-            paths = _python_files(self._walk.root)
+            paths = _python_files(self._walk.modules.first_party.root)
             return [self.file_node(path) for path in paths if path in self._walk.modules.first_party]
         loaded = self._walk.modules.load(package)
         folders = [] if isinstance(loaded, Unloadable) else list(getattr(loaded, "__path__", ()))

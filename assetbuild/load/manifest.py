@@ -1,0 +1,284 @@
+"""The manifest: the loaded graph with its recipes, kept until something that loading it read has moved.
+
+    .assetbuild/manifest    pickle of a _Kept: format, what was read with its versions, graph and recipes
+
+With a valid manifest a command imports no user code: the graph has every key, edge and option, but no functions. What
+loading read is traced (``load/reads.py``) and compared: content of files, listings of folders, values of environment
+variables (as hashes), the folders on ``sys.path`` where packages are installed, Python, the settings. When in doubt
+the definitions are loaded again, which is slower and never wrong. The file is written and read by this program alone,
+in the project's own state folder; it is never fetched from anywhere. About 1 KB an asset.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from assetbuild.declare.definitions import AssetDefinition
+from assetbuild.declare.metadata import as_json
+from assetbuild.fingerprint.encoding import SCHEME, digest, hash_bytes
+from assetbuild.fingerprint.recipe import Recipe, environment_part
+from assetbuild.graph.model import Asset, Graph, Source
+from assetbuild.load.settings import Settings
+from assetbuild.record.stamps import StampCache, stat_stamp
+
+if TYPE_CHECKING:
+    from assetbuild.fingerprint.code.model import Widened
+    from assetbuild.load.reads import Reads
+    from assetbuild.load.recipes import Recipes
+
+__all__ = ["KeptRecipes", "Manifest", "forget_manifest", "read_manifest", "write_manifest"]
+
+_FORMAT = 1
+_ABSENT = "absent"
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A graph without functions, its recipes, and the first-party files that workers load."""
+
+    graph: Graph
+    recipes: KeptRecipes
+    files: Mapping[str, str]
+    """Absolute path of each first-party file to the hash of its bytes."""
+
+
+class KeptRecipes:
+    """The recipes of a manifest; the environment is looked at anew."""
+
+    def __init__(self, recipes: Mapping[str, Recipe], widened: Mapping[str, tuple[Widened, ...]]) -> None:
+        """Take what was kept."""
+        self._recipes = dict(recipes)
+        self._widened = widened
+
+    def recipe(self, key: str) -> Recipe:
+        """Return the recipe of an asset, with today's environment."""
+        kept = self._recipes[key]
+        return (
+            replace(kept, env={name: environment_part(os.environ.get(name)) for name in kept.env}) if kept.env else kept
+        )
+
+    def check(self, keys: frozenset[str]) -> None:
+        """Do nothing: a manifest is kept only when every recipe could be computed."""
+
+    def widened(self, key: str) -> tuple[Widened, ...]:
+        """Return where the asset's code version was widened."""
+        return self._widened.get(key, ())
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    settings: str
+    python: str
+    files: dict[str, str]
+    folders: dict[tuple[str, bool], str]
+    env: dict[str, str]
+    installed: dict[str, int | None]
+    modules: dict[str, str]
+    graph: Graph
+    recipes: dict[str, Recipe]
+    widened: dict[str, tuple[Widened, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class _FunctionElsewhere:
+    """Stands in a kept graph where a loaded one has the user's function."""
+
+    __name__: str
+
+    def __call__(self, *_arguments: Any, **_named: Any) -> NoReturn:
+        message = f"{self.__name__} is not loaded: the graph comes from the manifest"
+        raise RuntimeError(message)
+
+
+def read_manifest(settings: Settings, stamps: StampCache) -> Manifest | None:
+    """Return the manifest when all that it depends on is as it was; else None."""
+    try:
+        data = (settings.state_folder / "manifest").read_bytes()
+        form, _, rest = data.partition(b"\n")
+        if form != _header():
+            return None
+        kept: _Kept = pickle.loads(rest)  # noqa: S301  # our own file, in the project's own state folder
+    except (OSError, pickle.UnpicklingError, AttributeError, EOFError, ImportError, IndexError, TypeError, ValueError):
+        return None
+    is_valid = (
+        kept.settings == _settings_version(settings)
+        and kept.python == _python()
+        and all(environment_part(os.environ.get(name)) == version for name, version in kept.env.items())
+        and all(_mtime(folder) == mtime for folder, mtime in kept.installed.items())
+        and all(_listing(folder, settings, is_import=how) == names for (folder, how), names in kept.folders.items())
+        and all(_file(path, stamps) == version for path, version in kept.files.items())
+    )
+    if not is_valid:
+        return None
+    return Manifest(kept.graph, KeptRecipes(kept.recipes, kept.widened), kept.modules)
+
+
+def write_manifest(
+    settings: Settings,
+    graph: Graph,
+    recipes: Recipes,
+    modules: Mapping[str, str],
+    reads: Reads,
+) -> str:
+    """Keep what was loaded for the next command, where there is a state folder; return why it cannot be kept, or ''."""
+    reason = _unkeepable(settings, graph, recipes, reads)
+    if reason or not settings.state_folder.is_dir():
+        forget_manifest(settings)
+        return reason
+    stamps = StampCache(settings.state_folder / "stamps.db")
+    paths = {path for path in reads.files if not path.startswith(f"{settings.state_folder}{os.sep}")} - set(modules)
+    kept = _Kept(
+        _settings_version(settings),
+        _python(),
+        {**{path: _file(path, stamps) for path in sorted(paths)}, **modules},
+        {(folder, how): _listing(folder, settings, is_import=how) for folder, how in sorted(reads.folders)},
+        {name: environment_part(value) for name, value in sorted(reads.env.items())},
+        {folder: _mtime(folder) for folder in _search_path()},
+        dict(modules),
+        _without_functions(graph),
+        {key: recipes.recipe(key) for key in graph.assets},
+        {key: widened for key in graph.assets if (widened := recipes.widened(key))},
+    )
+    path = settings.state_folder / "manifest"
+    staged = path.with_name(f"manifest.{os.getpid()}.tmp")
+    try:
+        staged.write_bytes(_header() + b"\n" + pickle.dumps(kept, protocol=5))
+        staged.replace(path)
+        stamps.flush()
+    except (OSError, pickle.PicklingError, TypeError, AttributeError):
+        staged.unlink(missing_ok=True)
+        forget_manifest(settings)
+    return ""
+
+
+def forget_manifest(settings: Settings) -> None:
+    """Remove the manifest, if there is one and it can be removed."""
+    try:
+        (settings.state_folder / "manifest").unlink(missing_ok=True)
+    except OSError:
+        return
+
+
+def _unkeepable(settings: Settings, graph: Graph, recipes: Recipes, reads: Reads) -> str:
+    if reads.untraceable:
+        return reads.untraceable
+    if any("class" in options for options in settings.io_managers.values()):
+        return "the project has IO managers of its own"
+    if any(source.definition.observe is not None for source in graph.sources.values()):
+        return "a source is polled by a function"
+    read = {name for key in graph.assets for name in recipes.recipe(key).env}
+    if written := read & reads.env_written:
+        return f"the code sets the environment variable {min(written)} that an asset reads"
+    return _foreign_data(graph)
+
+
+def _foreign_data(graph: Graph) -> str:
+    """Look for tables that modules hold: native readers may have read them from files that no trace shows."""
+    libraries = ("polars", "pandas", "pyarrow", "duckdb", "_duckdb", "numpy")
+    for module in {asset.definition.function.__module__ for asset in graph.assets.values()}:
+        for name, value in vars(sys.modules.get(module, object)).items() if module in sys.modules else ():
+            kind = type(value)
+            if kind.__module__.partition(".")[0] in libraries and kind.__name__ in {
+                "DataFrame",
+                "LazyFrame",
+                "Series",
+                "Table",
+                "RecordBatch",
+                "ndarray",
+                "DuckDBPyRelation",
+                "ChunkedArray",
+            }:
+                return f"module {module} holds data in {name}"
+    return ""
+
+
+def _without_functions(graph: Graph) -> Graph:
+    definitions: dict[int, AssetDefinition] = {}
+    assets = []
+    for asset in graph.assets.values():
+        definition = asset.definition
+        if id(definition) not in definitions:
+            name = getattr(definition.function, "__name__", asset.key)
+            definitions[id(definition)] = replace(
+                definition,
+                function=_FunctionElsewhere(name),
+                outs=tuple(replace(out, metadata=_plain(out.metadata)) for out in definition.outs),
+            )
+        light = definitions[id(definition)]
+        out = next(out for out in light.outs if out.key == asset.key)
+        assets.append(_light_asset(asset, light, out))
+    sources = [
+        Source(source.key, replace(source.definition, metadata=_plain(source.definition.metadata)))
+        for source in graph.sources.values()
+    ]
+    return Graph(assets, sources)
+
+
+def _light_asset(asset: Asset, definition: AssetDefinition, out: Any) -> Asset:
+    return replace(asset, definition=definition, out=out, config_class=None, returns_type=None)
+
+
+def _plain(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: as_json(value) for name, value in metadata.items()}
+
+
+def _header() -> bytes:
+    from assetbuild import __version__  # noqa: PLC0415  # the package names it, and imports nothing for it
+
+    return f"assetbuild manifest {_FORMAT} {__version__} {SCHEME}".encode()
+
+
+def _settings_version(settings: Settings) -> str:
+    return digest("settings", [str(settings.root), settings.file.name if settings.file else None, settings.text])
+
+
+def _python() -> str:
+    return digest("python", [sys.version, sys.prefix, _search_path()])
+
+
+def _search_path() -> list[str]:
+    # Without the first entry: it is the folder of the command, or the working directory.
+    return [os.path.abspath(entry) for entry in sys.path[1:] if os.path.isdir(entry)]
+
+
+def _mtime(folder: str) -> int | None:
+    try:
+        return os.stat(folder).st_mtime_ns
+    except OSError:
+        return None
+
+
+def _listing(folder: str, settings: Settings, *, is_import: bool) -> str:
+    # The folders that builds make beside the code say nothing about it.
+    ours = {".assetbuild", Path(settings.warehouse).parts[0]} if folder == str(settings.root) else set()
+    try:
+        with os.scandir(folder) as entries:
+            names = {entry.name for entry in entries if not is_import or _may_be_imported(entry)}
+    except OSError:
+        return _ABSENT
+    return digest("listing", names - ours)
+
+
+def _may_be_imported(entry: os.DirEntry[str]) -> bool:
+    return entry.name.endswith((".py", ".so", ".pyd")) or (entry.name.isidentifier() and entry.is_dir())
+
+
+def _file(path: str, stamps: StampCache) -> str:
+    try:
+        status = os.stat(path)
+        stamp = stat_stamp(status)
+        known = stamps.version(f"module:{path}", stamp)
+        if known is None:
+            # As ``SourceFile.version`` has it.
+            known = hash_bytes((Path(path).read_bytes(),))
+            moved_ns = max(status.st_mtime_ns, status.st_ctime_ns)
+            stamps.keep(f"module:{path}", stamp, known, moved_ns=moved_ns)
+    except OSError:
+        return _ABSENT
+    return known

@@ -1,0 +1,130 @@
+"""Trace what loading the definitions reads: files, directories, environment variables; so that it need not be repeated.
+
+Python's audit hooks (PEP 578) tell of every ``open`` and directory listing made by Python code, and ``os.environ`` is
+watched while the trace is on. Native readers (polars, pyarrow, duckdb) are not seen by them, nor is the clock; what
+can be noticed of these makes the trace ``untraceable``, and then loading is repeated every time.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+__all__ = ["Reads", "tracing"]
+
+_LIBRARY = tuple({os.path.realpath(folder) + os.sep for folder in (sys.prefix, sys.base_prefix)})
+_OWN = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_SYSTEM = ("/proc/", "/sys/", "/dev/")
+_OUTWARD = {
+    "socket.connect": "it opens a network connection",
+    "socket.getaddrinfo": "it looks up a network address",
+    "subprocess.Popen": "it starts a process",
+    "os.system": "it starts a process",
+    "sqlite3.connect": "it opens a database",
+}
+
+
+class Reads:
+    """What was read: paths of files, folders with the way they were listed, and names of variables."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.files: set[str] = set()
+        self.folders: set[tuple[str, bool]] = set()
+        """Folder, and whether only the import system listed it."""
+        self.env: dict[str, str | None] = {}
+        self.env_written: set[str] = set()
+        self.untraceable = ""
+
+    def audit(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """Take note of one audit event."""
+        if event == "open":
+            path, _, flags = arguments
+            if isinstance(path, (str, bytes, os.PathLike)) and not (flags or 0) & (os.O_WRONLY | os.O_RDWR):
+                self._note_file(os.path.abspath(os.fsdecode(path)))
+        elif event in {"os.listdir", "os.scandir"}:
+            folder = arguments[0] if arguments[0] is not None else "."
+            if isinstance(folder, (str, bytes, os.PathLike)):
+                caller = sys._getframe(2).f_code.co_filename  # noqa: SLF001  # who lists: imports, or the user's code
+                self._note_folder(
+                    os.path.abspath(os.fsdecode(folder)), is_import=caller.startswith("<frozen importlib")
+                )
+        elif event in _OUTWARD and not self.untraceable:
+            self.untraceable = _OUTWARD[event]
+
+    def _note_file(self, path: str) -> None:
+        if not os.path.realpath(path).startswith(_LIBRARY) and not path.startswith(_SYSTEM):
+            self.files.add(path)
+
+    def _note_folder(self, path: str, *, is_import: bool) -> None:
+        if not (os.path.realpath(path) + os.sep).startswith(_LIBRARY) and not path.startswith(_SYSTEM):
+            self.folders.add((path, is_import))
+
+
+_active: list[Reads] = []
+_hooked: list[bool] = []
+
+
+@contextmanager
+def tracing() -> Iterator[Reads]:
+    """Trace what is read while the block runs, in any thread."""
+    if not _hooked:
+        _hooked.append(True)
+        sys.addaudithook(_hook)  # for ever: hooks cannot be taken away, so this one is idle without an active trace
+    reads = Reads()
+    with _watched_environment(reads):
+        _active.append(reads)
+        try:
+            yield reads
+        finally:
+            _active.remove(reads)
+
+
+def _hook(event: str, arguments: tuple[Any, ...]) -> None:
+    for reads in _active:
+        reads.audit(event, arguments)
+
+
+def _is_ours() -> bool:
+    """Return whether it is assetbuild itself that looks at the environment: what it sees there is keyed elsewhere."""
+    frame = sys._getframe(2)  # noqa: SLF001
+    while frame.f_back is not None and frame.f_code.co_filename.startswith("<frozen "):
+        frame = frame.f_back
+    return frame.f_code.co_filename.startswith(_OWN)
+
+
+@contextmanager
+def _watched_environment(reads: Reads) -> Iterator[None]:
+    """Note each variable that is looked at; one that was set before by the code itself is its own affair."""
+    kind = type(os.environ)
+    get, put, every = kind.__getitem__, kind.__setitem__, kind.__iter__
+
+    def watched_get(self: Any, name: Any) -> Any:
+        try:
+            value = get(self, name)
+        except KeyError:
+            value = None
+            raise
+        finally:
+            if name not in reads.env_written and not _is_ours():
+                reads.env.setdefault(name, value)
+        return value
+
+    def watched_put(self: Any, name: Any, value: Any) -> None:
+        reads.env_written.add(name)
+        put(self, name, value)
+
+    def watched_every(self: Any) -> Any:
+        if not _is_ours():
+            reads.untraceable = reads.untraceable or "it looks at the whole environment"
+        return every(self)
+
+    kind.__getitem__, kind.__setitem__ = watched_get, watched_put  # type: ignore[method-assign]
+    kind.__iter__ = watched_every  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        kind.__getitem__, kind.__setitem__, kind.__iter__ = get, put, every  # type: ignore[method-assign]

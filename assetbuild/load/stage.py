@@ -1,0 +1,141 @@
+"""A project as it is loaded: from the manifest when nothing moved, else by importing the user's modules."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from assetbuild.errors import DefinitionError
+from assetbuild.fingerprint.encoding import hash_bytes
+from assetbuild.graph.model import Graph
+from assetbuild.load.config import config_section, gather
+from assetbuild.load.manifest import forget_manifest, read_manifest, write_manifest
+from assetbuild.load.settings import Settings, read_settings
+from assetbuild.record.stamps import StampCache
+from assetbuild.store.registry import IOManagers
+
+__all__ = ["Stage", "load_stage"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Settings, graph, recipes and config of a project, and the files that they came from.
+
+    ``has_functions`` says whether the graph has the user's functions, or comes from the manifest. ``unkept`` says why
+    the manifest could not be kept. ``keep`` writes it, once there is a state folder.
+    """
+
+    settings: Settings
+    graph: Graph
+    io_managers: IOManagers
+    recipes: Any
+    config: Mapping[str, Mapping[str, Any]]
+    files: Mapping[str, str]
+    stamps: Mapping[str, tuple[int, int, int] | None]
+    has_functions: bool
+    sources: Mapping[str, bytes] | None = None
+    unkept: str = ""
+    keep: Callable[[], str] | None = None
+
+    @property
+    def is_current(self) -> bool:
+        """Return whether none of the files was touched since."""
+        return _stamps(self.stamps) == self.stamps
+
+    def bundle(self) -> Mapping[str, bytes] | None:
+        """Return the bytes of the first-party files, those that the recipes were made from; None when they are gone."""
+        if self.sources is not None:
+            return self.sources
+        found: dict[str, bytes] = {}
+        for path, version in self.files.items():
+            try:
+                found[path] = Path(path).read_bytes()
+            except OSError:
+                return None
+            if hash_bytes((found[path],)) != version:
+                return None
+        return found
+
+
+def load_stage(root: Path, config_file: Path | None, assignments: Sequence[str], *, functions: bool = False) -> Stage:
+    """Load a project; with ``functions`` its modules are imported in any case.
+
+    Raises UsageError and DefinitionError with every problem of settings, config and definitions.
+    """
+    settings = read_settings(root)
+    io_managers = IOManagers(settings.root, settings.root / settings.warehouse, settings.io_managers)
+    if not functions and config_file is None and not assignments:
+        kept = read_manifest(settings, StampCache(settings.state_folder / "stamps.db"))
+        if kept is not None:
+            values = gather(settings, None, (), kept.graph)
+            config = {key: values.tables.get(config_section(asset), {}) for key, asset in kept.graph.assets.items()}
+            return Stage(
+                settings,
+                kept.graph,
+                io_managers,
+                kept.recipes,
+                config,
+                kept.files,
+                _stamps([*kept.files, str(settings.file or "")]),
+                has_functions=False,
+            )
+    return _load(settings, io_managers, config_file, assignments)
+
+
+def _load(settings: Settings, io_managers: IOManagers, config_file: Path | None, assignments: Sequence[str]) -> Stage:
+    # Imported here: with a manifest none of it is needed.
+    from assetbuild.load.config import resolve  # noqa: PLC0415
+    from assetbuild.load.definitions import load_definitions  # noqa: PLC0415
+    from assetbuild.load.reads import tracing  # noqa: PLC0415
+    from assetbuild.load.recipes import Recipes  # noqa: PLC0415
+
+    with tracing() as reads:
+        definitions = load_definitions(settings, io_managers)
+        graph = definitions.graph
+        config = resolve(graph, gather(settings, config_file, assignments, graph))
+        recipes = Recipes(settings, definitions, io_managers, config)
+        is_whole = _is_whole(recipes, graph) if config_file is None and not assignments else False
+    files = {path: file.version for path, file in definitions.importer.files.items()}
+
+    def keep() -> str:
+        if is_whole:
+            return write_manifest(settings, graph, recipes, files, reads)
+        forget_manifest(settings)
+        return ""
+
+    return Stage(
+        settings,
+        graph,
+        io_managers,
+        recipes,
+        config.tables,
+        files,
+        _stamps([*files, str(settings.file or ""), str(config_file or "")]),
+        has_functions=True,
+        sources={path: file.data for path, file in definitions.importer.files.items()},
+        unkept=keep() if is_whole else "",
+        keep=keep if is_whole else None,
+    )
+
+
+def _is_whole(recipes: Any, graph: Graph) -> bool:
+    """Compute every recipe, while the trace is on; return whether all could be."""
+    try:
+        recipes.check(frozenset(graph.assets))
+    except DefinitionError:
+        return False  # Reported when it is asked for: other assets can still be planned.
+    return True
+
+
+def _stamps(files: Iterable[str]) -> dict[str, tuple[int, int, int] | None]:
+    stamps: dict[str, tuple[int, int, int] | None] = {}
+    for path in filter(None, files):
+        try:
+            status = os.stat(path)
+            stamps[path] = (status.st_mtime_ns, status.st_size, status.st_ino)
+        except OSError:
+            stamps[path] = None
+    return stamps
