@@ -108,7 +108,7 @@ def read_manifest(settings: Settings, stamps: StampCache) -> Manifest | None:
         return None
     is_valid = (
         kept.settings == _settings_version(settings)
-        and kept.python == _python()
+        and kept.python == _python(settings)
         and all(environment_part(os.environ.get(name)) == version for name, version in kept.env.items())
         and all(_mtime(folder) == mtime for folder, mtime in kept.installed.items())
         and all(_listing(folder, settings, is_import=how) == names for (folder, how), names in kept.folders.items())
@@ -135,11 +135,11 @@ def write_manifest(
     paths = {path for path in reads.files if not path.startswith(f"{settings.state_folder}{os.sep}")} - set(modules)
     kept = _Kept(
         _settings_version(settings),
-        _python(),
+        _python(settings),
         {**{path: _file(path, stamps) for path in sorted(paths)}, **modules},
         {(folder, how): _listing(folder, settings, is_import=how) for folder, how in sorted(reads.folders)},
         {name: environment_part(value) for name, value in sorted(reads.env.items())},
-        {folder: _mtime(folder) for folder in _search_path()},
+        {folder: _mtime(folder) for folder in _search_path(settings)},
         dict(modules),
         _without_functions(graph),
         {key: recipes.recipe(key) for key in graph.assets},
@@ -238,13 +238,16 @@ def _settings_version(settings: Settings) -> str:
     return digest("settings", [str(settings.root), settings.file.name if settings.file else None, settings.text])
 
 
-def _python() -> str:
-    return digest("python", [sys.version, sys.prefix, _search_path()])
+def _python(settings: Settings) -> str:
+    return digest("python", [sys.version, sys.prefix, _search_path(settings)])
 
 
-def _search_path() -> list[str]:
-    # Without the first entry: it is the folder of the command, or the working directory.
-    return [os.path.abspath(entry) for entry in sys.path[1:] if os.path.isdir(entry)]
+def _search_path(settings: Settings) -> list[str]:
+    # The project's own folders are traced in detail; the working directory and the command's folder are put on the
+    # path by the way in which the command is called.
+    own = {str(settings.root), str(settings.root / "src"), os.getcwd(), os.path.dirname(os.path.abspath(sys.argv[0]))}
+    folders = [os.path.abspath(entry) for entry in sys.path if entry]
+    return [folder for folder in folders if folder not in own and os.path.isdir(folder)]
 
 
 def _mtime(folder: str) -> int | None:

@@ -17,6 +17,7 @@ __all__ = ["Reads", "tracing"]
 
 _LIBRARY = tuple({os.path.realpath(folder) + os.sep for folder in (sys.prefix, sys.base_prefix)})
 _OWN = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_IMPORT_SYSTEM = ("<frozen importlib", os.path.join(os.path.dirname(os.__file__), "importlib") + os.sep)
 _SYSTEM = ("/proc/", "/sys/", "/dev/")
 _OUTWARD = {
     "socket.connect": "it opens a network connection",
@@ -50,7 +51,7 @@ class Reads:
             if isinstance(folder, (str, bytes, os.PathLike)):
                 caller = sys._getframe(2).f_code.co_filename  # noqa: SLF001  # who lists: imports, or the user's code
                 self._note_folder(
-                    os.path.abspath(os.fsdecode(folder)), is_import=caller.startswith("<frozen importlib")
+                    os.path.abspath(os.fsdecode(folder)), is_import=caller.startswith((*_IMPORT_SYSTEM, _OWN))
                 )
         elif event in _OUTWARD and not self.untraceable:
             self.untraceable = _OUTWARD[event]
@@ -103,15 +104,12 @@ def _watched_environment(reads: Reads) -> Iterator[None]:
     get, put, every = kind.__getitem__, kind.__setitem__, kind.__iter__
 
     def watched_get(self: Any, name: Any) -> Any:
-        try:
-            value = get(self, name)
-        except KeyError:
-            value = None
-            raise
-        finally:
-            if name not in reads.env_written and not _is_ours():
-                reads.env.setdefault(name, value)
-        return value
+        if isinstance(name, str) and name not in reads.env_written and name not in reads.env and not _is_ours():
+            try:
+                reads.env[name] = get(self, name)
+            except KeyError:
+                reads.env[name] = None
+        return get(self, name)
 
     def watched_put(self: Any, name: Any, value: Any) -> None:
         reads.env_written.add(name)

@@ -17,6 +17,7 @@ __all__ = ["value_text"]
 
 _ATOMS = (type(None), bool, int, float, str, bytes)
 _LONGEST_TEXT = 200
+_DEEPEST = 6
 
 
 def value_text(value: Any) -> str:
@@ -25,8 +26,10 @@ def value_text(value: Any) -> str:
     return text if text is not None and len(text) <= _LONGEST_TEXT else ""
 
 
-def _shown(value: Any) -> str | None:
+def _shown(value: Any, depth: int = 0) -> str | None:
     kind = type(value)
+    if depth > _DEEPEST or (kind is int and value.bit_length() > _LONGEST_TEXT * 4):
+        return None
     if kind is str:
         return None if _is_environment_value(value) else repr(value)
     if kind in _ATOMS or kind in (
@@ -43,7 +46,7 @@ def _shown(value: Any) -> str | None:
     if kind in (list, tuple, set, frozenset):
         if len(value) > _LONGEST_TEXT:
             return None
-        items = [_shown(item) for item in value]
+        items = [_shown(item, depth + 1) for item in value]
         if any(item is None for item in items):
             return None
         shown = [item for item in items if item is not None]
@@ -56,7 +59,7 @@ def _shown(value: Any) -> str | None:
     if kind is dict:
         if len(value) > _LONGEST_TEXT:
             return None
-        pairs = [(_shown(key), _shown(item)) for key, item in value.items()]
+        pairs = [(_shown(key, depth + 1), _shown(item, depth + 1)) for key, item in value.items()]
         if any(key is None or item is None for key, item in pairs):
             return None
         return "{" + ", ".join(f"{key}: {item}" for key, item in pairs) + "}"

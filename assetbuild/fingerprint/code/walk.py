@@ -232,6 +232,8 @@ class Walk:
         node.edges = encoded.edges
         node.file, node.line = owner.file, owner.line
         node.text = "" if any(word in name.lower() for word in _SECRET_WORDS) else value_text(value)
+        if any(folder in node.text for _, folder in self.places):
+            node.text = ""  # where a checkout or a home folder lies is nobody's change
         return node
 
     def unfingerprintable(
