@@ -249,7 +249,14 @@ class Project:
         Raises UsageError for an unknown run, or an asset that did not run in it.
         """
         with self._reading() as record:
-            run_id = _run_id(run, record.runs())
+            runs = record.runs()
+            if asset is not None and run in {"last", "latest"}:  # the last run in which that asset did anything
+                runs = [
+                    row
+                    for row in runs
+                    if any(row.run_id == past.run_id for past in record.materializations(asset=asset, limit=1))
+                ]
+            run_id = _run_id(run, runs)
             rows = [
                 row for row in reversed(record.materializations(run_id=run_id)) if asset is None or row.asset == asset
             ]

@@ -7,6 +7,7 @@ from typing import Any
 
 from assetbuild.errors import DefinitionError, Problem
 from assetbuild.fingerprint.code import CodeFingerprinter, CodeVersion, Widened
+from assetbuild.fingerprint.code.packages import Packages
 from assetbuild.fingerprint.encoding import digest
 from assetbuild.fingerprint.recipe import Recipe, Shown, environment_part
 from assetbuild.graph.build import relative_place
@@ -17,6 +18,8 @@ from assetbuild.load.settings import Settings
 from assetbuild.store.registry import IOManagers
 
 __all__ = ["Recipes"]
+
+_LIBRARIES = frozenset({"duckdb", "pandas", "polars"})
 
 
 class Recipes:
@@ -41,6 +44,7 @@ class Recipes:
             package_policy=settings.packages,
             import_module=definitions.importer.load,
         )
+        self._packages = Packages(settings.packages)
         self._code: dict[int, CodeVersion | DefinitionError] = {}
         self._recipes: dict[str, Recipe] = {}
         self._managers: dict[str | None, dict[str, Any]] = {}
@@ -87,19 +91,27 @@ class Recipes:
         declared = asset.definition.code_version
         code = self.code(asset.key)
         # An asset that returns nothing has another outcome than one that returns a value, whatever the body says.
-        own = {"returns nothing": asset.returns_nothing, "unordered": asset.out.unordered}
+        own: dict[str, object] = {"returns nothing": asset.returns_nothing, "unordered": asset.out.unordered}
         names = {*asset.definition.env, *(code.env if code is not None else ())}
         parts, texts = self._code_parts(code)
+        libraries = self._libraries(asset) if code is not None else {}
+        own |= libraries if self._settings.packages != "off" else {}
         return Recipe(
             code_version=digest("code", [declared, None if code is None else code.version, own]),
             code={**parts, **_own_parts(asset, self._settings)},
             texts=texts,
-            packages=dict(code.packages) if code is not None else {},
+            packages={**code.packages, **libraries} if code is not None else {},
             config=self._config.get(asset.key, {}),
             env={name: environment_part(os.environ.get(name)) for name in sorted(names)},
             io_manager=self._manager(asset.out.io_manager),
             declared=declared,
         )
+
+    def _libraries(self, asset: Asset) -> dict[str, str]:
+        """Return the libraries whose objects the inputs are given as: a body may call their methods and name none."""
+        names = {edge.load.partition(".")[0] for edge in asset.inputs if edge.load is not None}
+        found = [self._packages.of_module(name) for name in sorted(names & _LIBRARIES)]
+        return {library.name: self._packages.version(library) for library in found if library is not None}
 
     def _code_parts(self, code: CodeVersion | None) -> tuple[dict[str, Shown], dict[str, str]]:
         parts: dict[str, Shown] = {}

@@ -195,7 +195,7 @@ def _write(asset: Asset, value: Any, runtime: Runtime, task: Task) -> OutputResu
     elif value is None:
         raise _broken_promise(asset, runtime, f"output {asset.key!r} is None", (), "Return a value for it.")
     if asset.returns_nothing and not asset.definition.multi:
-        return OutputResult(None, {}, None, 0, None, "none", "")
+        return OutputResult(None, {}, None, None, None, "none", "")
     name = asset.out.io_manager or runtime.io_managers.default_for(value)
     staging = runtime.objects.staging(asset.key)
     try:

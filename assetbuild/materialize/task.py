@@ -58,7 +58,7 @@ class OutputResult:
     data_version: str | None
     columns: Mapping[str, str]
     rows: int | None
-    size_bytes: int
+    size_bytes: int | None
     object: str | None
     io_manager: str
     location: str | None = None

@@ -49,12 +49,14 @@ def _main(pipe: Connection, lifeline: int) -> None:
     except AssetbuildError as error:
         pipe.send(TaskResult(0.0, error=f"the worker cannot load the project: {error}"))
         return
+    environment = dict(os.environ)
     while True:
         try:
             task: Task = pipe.recv()
         except EOFError:
             return
         _redirect(task.log)
+        os.chdir(setup.settings.root)
         if task.has_timeout:
             pipe.send(Began())
         try:
@@ -62,6 +64,9 @@ def _main(pipe: Connection, lifeline: int) -> None:
         except Exception as error:  # noqa: BLE001  # a bug of ours must fail one asset, not hang the build
             result = TaskResult(0.0, error=f"assetbuild failed here; this is a bug\n{user_traceback(error)}")
         _redirect(None)
+        if os.environ != environment:  # what one asset sets must not reach the next, which may run elsewhere next time
+            os.environ.clear()
+            os.environ.update(environment)
         pipe.send(result)
 
 

@@ -43,7 +43,7 @@ def _environment(facts: Facts) -> Iterator[Finding]:
     python = f"{platform.python_implementation()} {platform.python_version()}"
     yield Finding("ok", "python", f"{python} on {sys.platform}; the minor version is reported and not part of any key")
     graph = facts.graph
-    yield Finding("ok", "definitions", f"{len(graph.assets)} assets and {len(graph.sources)} sources load")
+    yield Finding("ok", "definitions", f"assets: {len(graph.assets)}, sources: {len(graph.sources)}; all of them load")
     for warning in facts.record.warnings:
         yield Finding("error", "state", warning, str(facts.record.path))
 

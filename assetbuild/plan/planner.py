@@ -149,9 +149,9 @@ class Planner:
         if runs:
             for key, decision in decisions.items():
                 if decision.action != "run":
-                    causes = decision.causes or (
-                        Cause("output", runs[0], message=f"{runs[0]} is built again, by the same function"),
-                    )
+                    is_forced = runs[0] in self.forced
+                    together = f"forced, with {runs[0]}" if is_forced else f"{runs[0]} is built, by the same function"
+                    causes = decision.causes or (Cause("forced" if is_forced else "output", runs[0], message=together),)
                     status: Status = "stale" if decision.status == "fresh" else decision.status
                     decisions[key] = replace(decision, status=status, action="run", causes=causes, restore=None)
         return decisions
@@ -290,7 +290,7 @@ class Planner:
         return decisions[key].action == "run"  # built together with a selected output
 
     def _check_only(self, decisions: Mapping[str, Decision]) -> tuple[str, ...]:
-        graph, warnings, problems = self.facts.graph, [], []
+        graph, problems = self.facts.graph, []
         left_out = {up for key in self.selected for up in graph.upstream(key) if up in graph.assets} - self.selected
         for key in sorted(left_out):
             if (key, None) not in self.facts.pointers:
@@ -302,11 +302,13 @@ class Planner:
                         f"Build it too: drop --only, or select '{key}'.",
                     )
                 )
-            elif decisions[key].status != "fresh":
-                warnings.append(f"upstream {key!r} is {decisions[key].status}; --only builds on its current value")
         if problems:
             raise UsageError(*problems)
-        return tuple(warnings)
+        return tuple(
+            f"upstream {key!r} is {decisions[key].status}; --only builds on its current value"
+            for key in graph.assets
+            if key in self._closure and key not in self.selected and decisions[key].status != "fresh"
+        )
 
     def _orphans(self) -> tuple[str, ...]:
         return tuple(sorted({asset for asset, _ in self.facts.pointers} - set(self.facts.graph.assets)))

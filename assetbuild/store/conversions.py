@@ -111,7 +111,16 @@ def to_reader(value: Any) -> pa.RecordBatchReader | None:
     if _is(value, "arrow.Dataset"):
         return value.scanner(use_threads=True).to_reader()
     if _is(value, "duckdb.Relation"):
-        return pa.RecordBatchReader.from_stream(value)
+        reader = pa.RecordBatchReader.from_stream(value)
+        # DuckDB stores instants without a zone and names that of the session here, which is the machine's.
+        fields = [
+            field.with_type(pa.timestamp(field.type.unit, "UTC"))
+            if pa.types.is_timestamp(field.type) and field.type.tz is not None
+            else field
+            for field in reader.schema
+        ]
+        schema = pa.schema(fields, metadata=reader.schema.metadata)
+        return reader if schema.equals(reader.schema) else reader.cast(schema)
     return None
 
 
@@ -200,7 +209,9 @@ def _as(table: Any, load: str | None) -> Any:
     if load == "duckdb.Relation":
         import duckdb  # noqa: PLC0415
 
-        # Of the default connection, so that duckdb.sql("... from parameter") in an asset finds it.
+        # Of the default connection, so that duckdb.sql("... from parameter") in an asset finds it. Its time zone is
+        # that of the machine unless said otherwise, and date_trunc and the like would give other values elsewhere.
+        duckdb.execute("SET TimeZone = 'UTC'")
         return duckdb.from_arrow(table)
     if load == "arrow.Reader":
         return table.to_reader()
