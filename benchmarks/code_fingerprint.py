@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 MODULE = """
 import math
@@ -111,7 +112,8 @@ def main() -> None:
             (root / f"m{m}.py").write_text(MODULE.format(m=m) + body)
         rows = [_measure(root, options.modules), _measure(root, options.modules, "--profile")]
     plain, profiled = rows
-    print(f"{plain['assets']} assets in {options.modules} modules, Python {sys.version.split()[0]}, {time.strftime('%Y-%m-%d')}")
+    python = f"Python {sys.version.split()[0]}, {time.strftime('%Y-%m-%d')}"
+    print(f"{plain['assets']} assets in {options.modules} modules, {python}")
     print(f"  load (parse, compile, run)   {plain['load_s']:6.2f} s")
     print(f"  code versions from cold      {plain['fingerprint_s']:6.2f} s")
     for name, label in LABELS.items():
@@ -130,11 +132,12 @@ LABELS = {
 }
 
 
-def _measure(root: Path, modules: int, *more: str) -> dict:
+def _measure(root: Path, modules: int, *more: str) -> dict[str, Any]:
     ran = subprocess.run(
         [sys.executable, "-c", MEASURE, str(root), str(modules), *more], check=True, capture_output=True, text=True
     )
-    return json.loads(ran.stdout)
+    found: dict[str, Any] = json.loads(ran.stdout)
+    return found
 
 
 if __name__ == "__main__":

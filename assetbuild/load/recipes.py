@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from assetbuild.errors import DefinitionError, Problem
-from assetbuild.fingerprint.code import CodeFingerprinter, CodeVersion, Widened
+from assetbuild.fingerprint.code import CodeFingerprinter, CodeVersion, Widened, undisturbed
 from assetbuild.fingerprint.code.packages import Packages
 from assetbuild.fingerprint.encoding import digest
 from assetbuild.fingerprint.recipe import Recipe, Shown, environment_part
@@ -43,6 +43,7 @@ class Recipes:
             definitions.importer.files,
             package_policy=settings.packages,
             import_module=definitions.importer.load,
+            first_party=definitions.importer.first_party,
         )
         self._packages = Packages(settings.packages)
         self._code: dict[int, CodeVersion | DefinitionError] = {}
@@ -52,11 +53,12 @@ class Recipes:
     def check(self, keys: frozenset[str]) -> None:
         """Compute the recipes of these assets; raise DefinitionError with every one that cannot be computed."""
         problems: list[Problem] = []
-        for key in sorted(keys):
-            try:
-                self.recipe(key)
-            except DefinitionError as error:
-                problems.extend(problem for problem in error.problems if problem not in problems)
+        with undisturbed():
+            for key in sorted(keys):
+                try:
+                    self.recipe(key)
+                except DefinitionError as error:
+                    problems.extend(problem for problem in error.problems if problem not in problems)
         if problems:
             raise DefinitionError(*problems)
 

@@ -1,14 +1,14 @@
 """Reads the corpus: labelled edits, each written as a diff with what it should make stale.
 
-    ### title
-    late: stale LIMIT, helpers.clean      an asset, its label, and the parts that must be named
-    early: fresh
-    because: ...                          needed where running both versions cannot prove the label
-    with: {"x": 3}                        arguments for the run
-    env: MODE=fast                        the environment of both versions
-    @ shop/helpers.py                     a file; every line starts with two columns:
-      common to both                      "  " both, "- " only before, "+ " only after
-    @- old.py                             a file that is only there before; "@+" only after
+### title
+late: stale LIMIT, helpers.clean      an asset, its label, and the parts that must be named
+early: fresh
+because: ...                          needed where running both versions cannot prove the label
+with: {"x": 3}                        arguments for the run
+env: MODE=fast                        the environment of both versions
+@ shop/helpers.py                     a file; every line starts with two columns:
+  common to both                      "  " both, "- " only before, "+ " only after
+@- old.py                             a file that is only there before; "@+" only after
 """
 
 from __future__ import annotations

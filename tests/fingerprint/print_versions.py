@@ -32,7 +32,7 @@ def main() -> None:
                 found[f"{root.name}.{name}"] = [version.version, parts]
         importer.purge()
         importer.uninstall()
-    print(json.dumps(found))
+    sys.stdout.write(json.dumps(found))
 
 
 if __name__ == "__main__":

