@@ -24,31 +24,31 @@ from pathlib import Path
 WIDTH = 50
 """Assets in a layer; each reads two of the layer before."""
 
-MODULE = '''
+MODULE = """
 import pyarrow as pa
 from assetbuild import asset
 
 {body}
-'''
-FIRST = '''
+"""
+FIRST = """
 @asset
 def a{n}() -> pa.Table:
     return pa.table({{"x": list(range({n}, {n} + 100)), "y": [float(i) for i in range(100)]}})
-'''
-LATER = '''
+"""
+LATER = """
 @asset
 def a{n}(a{left}: pa.Table, a{right}: pa.Table) -> pa.Table:
     return pa.table({{"x": a{left}["x"], "y": a{right}["y"]}})
-'''
-BUSY = '''
+"""
+BUSY = """
 @asset
 def a{n}() -> int:
     total = 0
     for i in range(6_000_000):
         total = (total * 31 + i) % 1_000_003
     return total + {n}
-'''
-LOOP = '''
+"""
+LOOP = """
 import inspect, os, sys, types
 import pyarrow.parquet as pq
 out = sys.argv[1]
@@ -62,7 +62,7 @@ for name, function in vars(assets).items():
         inputs = [pq.read_table(f"{out}/{key}.parquet") for key in inspect.signature(function).parameters]
         pq.write_table(function(*inputs), f"{out}/{name}.tmp")
         os.rename(f"{out}/{name}.tmp", f"{out}/{name}.parquet")
-'''
+"""
 
 
 def layered(count: int) -> str:
@@ -124,7 +124,9 @@ def main() -> None:
         cold = project(root / "cold", layered(options.assets))
         small = project(root / "small", layered(WIDTH))
         busy = project(root / "busy", MODULE.format(body="".join(BUSY.format(n=n) for n in range(8))))
-        rounds = [(loop(cold), build(cold), build(small), build(busy, "1"), build(busy, "2")) for _ in range(options.repeat)]
+        rounds = [
+            (loop(cold), build(cold), build(small), build(busy, "1"), build(busy, "2")) for _ in range(options.repeat)
+        ]
     median = statistics.median
     found["plain loop, s"] = median(each[0] for each in rounds)
     found["cold build, s"] = median(each[1]["wall_s"] for each in rounds)

@@ -87,6 +87,9 @@ def _facts(explanation: Explanation) -> list[list[Cell]]:
     if explanation.built is not None:
         run_id, at = explanation.built
         facts.append([("built", "faint"), f"{timestamp(at)}, {ago(at)}, run {run_id}"])
+    if explanation.failed is not None:
+        run_id, error = explanation.failed
+        facts.append([("last try", "faint"), f"failed in run {run_id}: {one_line(error)}"])
     if explanation.accepted is not None:
         note = explanation.accepted
         by = f" by {note.author}" if note.author else ""

@@ -226,7 +226,16 @@ class _BytesLoader(importlib.machinery.SourceFileLoader):
 
     def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002  # the protocol's name
         """Compile the bytes that were read, and no others."""
-        return compile(self._importer.read(self.path), self.path, "exec", dont_inherit=True)
+        data = self._importer.read(self.path)
+        try:
+            importlib.util.decode_source(data)  # compile() passes over bytes in comments that are no text
+            return compile(data, self.path, "exec", dont_inherit=True)
+        except (SyntaxError, ValueError) as error:
+            if isinstance(error, SyntaxError) and error.filename is not None:
+                raise
+            bad = data.find(b"\0") if b"\0" in data else getattr(error, "start", 0)
+            said = (self.path, data.count(b"\n", 0, bad) + 1, None, None)
+            raise SyntaxError(getattr(error, "msg", None) or str(error), said) from error
 
     def get_data(self, path: str | os.PathLike[str]) -> bytes:
         """Return the source's bytes as they were read; other files as they are."""

@@ -49,6 +49,8 @@ class Explanation:
     accepted: AcceptNote | None
     widened: tuple[Widened, ...]
     built: tuple[str, float] | None
+    failed: tuple[str, str] | None = None
+    """Run and first line of the error, when the last attempt to build it failed."""
 
     def as_json(self) -> dict[str, Any]:
         """Return the document of ``why --json``: the step as in ``status``, with place and diff for each cause."""
@@ -73,6 +75,7 @@ class Explanation:
                 {"subject": widened.subject, "reason": widened.reason, "file": widened.file, "line": widened.line}
                 for widened in self.widened
             ],
+            "failed": None if self.failed is None else {"run_id": self.failed[0], "error": self.failed[1]},
             "built": None if self.built is None else {"run_id": self.built[0], "at": self.built[1]},
         }
 
@@ -94,6 +97,7 @@ def explain(asset: str, planned: Planned, facts: Facts, widened: tuple[Widened, 
         accepted,
         widened,
         None if pointer is None else (pointer.run_id, pointer.materialized_at),
+        _last_failure(asset, facts),
     )
 
 
@@ -110,6 +114,15 @@ def _chain(asset: str, steps: Mapping[str, Step], facts: Facts) -> tuple[ChainLi
         leads = [cause.subject for cause in causes if cause.kind in {"upstream", "data"} and cause.subject in steps]
         at = None if (own and at != asset) or not leads else leads[0]
     return tuple(links)
+
+
+def _last_failure(asset: str, facts: Facts) -> tuple[str, str] | None:
+    history = facts.record.materializations(asset=asset, limit=1)
+    if not history or history[0].outcome != "failed":
+        return None
+    lines = [line for line in (history[0].error or "").split("\n") if line.strip()]
+    # Of a traceback the last line says what happened, of a problem the first.
+    return history[0].run_id, (lines[-1] if lines and lines[0].startswith("Traceback") else lines[0] if lines else "")
 
 
 def _last_causes(asset: str, facts: Facts) -> tuple[Cause, ...]:
