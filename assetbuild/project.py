@@ -24,11 +24,6 @@ from assetbuild.materialize.build import (
     run_build,
 )
 from assetbuild.materialize.events import Event, Waiting
-from assetbuild.materialize.logs import captured_output
-from assetbuild.materialize.upkeep import GcItem, GcReport, accept, clean, collect
-from assetbuild.plan.details import AssetDetails, describe_asset
-from assetbuild.plan.doctor import Finding, findings
-from assetbuild.plan.explain import Explanation, explain
 from assetbuild.plan.outputs import Outputs
 from assetbuild.plan.planner import Facts, Planned, Planner
 from assetbuild.plan.sources import SourceObserver
@@ -41,9 +36,13 @@ from assetbuild.store.objects import Objects
 
 if TYPE_CHECKING:
     from assetbuild.materialize.report import Report
+    from assetbuild.materialize.upkeep import GcReport
+    from assetbuild.plan.details import AssetDetails
+    from assetbuild.plan.doctor import Finding
+    from assetbuild.plan.explain import Explanation
     from assetbuild.plan.model import Plan
 
-__all__ = ["AssetDetails", "AssetLog", "Explanation", "Finding", "GcItem", "GcReport", "Project"]
+__all__ = ["AssetLog", "Project"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +222,8 @@ class Project:
 
     def why(self, asset: str) -> Explanation:
         """Explain everything about one asset's staleness: causes with diffs, and the chain to the root."""
+        from assetbuild.plan.explain import explain  # noqa: PLC0415  # only for this command
+
         with self._facts() as facts:
             key = self._one(asset, facts)
             planned = self._planner(facts, (f'key:"{key}"',)).plan()
@@ -230,6 +231,8 @@ class Project:
 
     def show(self, key: str) -> AssetDetails:
         """Return everything that can be shown about an asset or a source."""
+        from assetbuild.plan.details import describe_asset  # noqa: PLC0415  # only for this command
+
         with self._facts() as facts:
             if key in facts.graph.sources:
                 return describe_asset(key, facts, None)
@@ -248,6 +251,8 @@ class Project:
 
         Raises UsageError for an unknown run, or an asset that did not run in it.
         """
+        from assetbuild.materialize.logs import captured_output  # noqa: PLC0415  # only for this command
+
         with self._reading() as record:
             runs = record.runs()
             if asset is not None and run in {"last", "latest"}:  # the last run in which that asset did anything
@@ -270,6 +275,8 @@ class Project:
 
     def doctor(self) -> list[Finding]:
         """Look for trouble, and say what is well."""
+        from assetbuild.plan.doctor import findings  # noqa: PLC0415  # only for this command
+
         with self._facts(functions=True) as facts:
             stage = self._loaded()
             return findings(facts, stage.recipes.widened, stage.unkept)
@@ -281,6 +288,8 @@ class Project:
 
         Raises UsageError when one was never built, or something stale upstream is not in the selection.
         """
+        from assetbuild.materialize.upkeep import accept  # noqa: PLC0415  # only for this command
+
         if not reason.strip():
             raise UsageError(Problem("a reason is needed", (), "Say in a few words why the value is still right."))
         selected = self.select(selection)
@@ -290,12 +299,16 @@ class Project:
 
     def clean(self, selection: str | Sequence[str]) -> list[str]:
         """Forget pointer, value and traces of exactly the selection."""
+        from assetbuild.materialize.upkeep import clean  # noqa: PLC0415  # only for this command
+
         selected = self.select(selection)
         with self._locked("clean") as (facts, _):
             return clean(facts, selected)
 
     def gc(self, *, keep_days: float | None = None, keep_last: int | None = None, dry_run: bool = False) -> GcReport:
         """Remove orphans and objects that nothing needs; with limits, also old versions beyond them."""
+        from assetbuild.materialize.upkeep import collect  # noqa: PLC0415  # only for this command
+
         if dry_run:
             with self._facts() as facts:
                 return collect(facts, keep_days=keep_days, keep_last=keep_last, dry_run=True)

@@ -7,7 +7,7 @@ import click
 from assetbuild.cli.formats import counted
 from assetbuild.cli.options import json_option, open_project
 from assetbuild.cli.terminal import Cell, Terminal
-from assetbuild.project import Finding
+from assetbuild.plan.doctor import Finding
 
 __all__ = ["doctor_command", "finding_lines"]
 

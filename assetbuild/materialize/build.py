@@ -21,7 +21,7 @@ from assetbuild.materialize.logs import logs_folder
 from assetbuild.materialize.report import Outcome, Report
 from assetbuild.plan.planner import Facts, Planned, Planner
 from assetbuild.record.faults import reach
-from assetbuild.record.lock import AssetLocks, forget_run, is_running, run_lock
+from assetbuild.record.lock import AssetLocks, forget_dead_runs, is_running, run_lock
 from assetbuild.record.state import Record
 from assetbuild.store.publish import remove_leftovers
 
@@ -155,12 +155,12 @@ def _clean_up_after_the_dead(facts: Facts, settings: Settings) -> None:
     """Remove what a killed build left half-written, and say in its row that it was killed."""
     facts.outputs.objects.sweep()
     folder = settings.state_folder
+    dead = forget_dead_runs(folder)
     killed = [run_id for run_id, _ in facts.record.running() if not is_running(folder, run_id)]
-    if killed:
+    if dead or killed:
         remove_leftovers(settings.root / settings.warehouse)
         for run_id in killed:
             facts.record.finish_run(run_id, "killed", {})
-            forget_run(folder, run_id)
 
 
 def _remove_half_written(facts: Facts, settings: Settings) -> None:

@@ -16,14 +16,14 @@ import fcntl
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import xxhash
 
 from assetbuild.errors import BusyError, Problem, RecordError
 
-__all__ = ["AssetLocks", "busy", "forget_run", "is_alive", "is_running", "opening_lock", "project_lock", "run_lock"]
+__all__ = ["AssetLocks", "busy", "forget_dead_runs", "is_alive", "is_running", "opening_lock", "project_lock", "run_lock"]
 
 _PLACES = 1 << 40
 
@@ -136,9 +136,13 @@ def _opened(path: Path) -> int:
 def run_lock(folder: Path, run_id: str) -> Iterator[None]:
     """Let others see, while the block runs, that this run goes on."""
     path = folder / "running" / run_id
-    descriptor = _opened(path)
-    try:
+    while True:
+        descriptor = _opened(path)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if path.exists():
+            break
+        os.close(descriptor)  # taken for that of a dead run, in the moment before it was locked
+    try:
         yield
     finally:
         path.unlink(missing_ok=True)
@@ -160,9 +164,19 @@ def is_running(folder: Path, run_id: str) -> bool:
     return False
 
 
-def forget_run(folder: Path, run_id: str) -> None:
-    """Remove what a killed run left of its lock."""
-    (folder / "running" / run_id).unlink(missing_ok=True)
+def forget_dead_runs(folder: Path) -> int:
+    """Remove what killed runs left of their locks, and return how many those were."""
+    dead = 0
+    for path in (folder / "running").iterdir():
+        with suppress(OSError):
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
+                dead += 1
+            finally:
+                os.close(descriptor)
+    return dead
 
 
 def is_alive(pid: int) -> bool:

@@ -9,7 +9,9 @@ import pytest
 from assetbuild.cli.diagnosis import finding_lines
 from assetbuild.cli.history import print_logs, run_lines
 from assetbuild.cli.upkeep import gc_lines
-from assetbuild.project import AssetLog, Finding, GcItem, GcReport
+from assetbuild.materialize.upkeep import GcItem, GcReport
+from assetbuild.plan.doctor import Finding
+from assetbuild.project import AssetLog
 from assetbuild.record.model import RunRow
 
 
