@@ -117,12 +117,14 @@ def _run(
 
     facts = planner.facts
     jobs = options.jobs if options.jobs is not None else os.cpu_count() or 1
-    if jobs > 0:
-        pool: Any = WorkerPool(jobs, WorkerSetup(loaded.settings, loaded.bundle))
-    else:
-        pool = InlinePool(Runtime(loaded.settings, loaded.graph, facts.outputs.io_managers, facts.outputs.objects))
     locks = AssetLocks(loaded.settings.state_folder)
     with catching_interrupts() as interrupt, closing(locks):
+        if jobs > 0:
+            pool: Any = WorkerPool(jobs, WorkerSetup(loaded.settings, loaded.bundle))
+        else:
+            outputs = facts.outputs
+            runtime = Runtime(loaded.settings, loaded.graph, outputs.io_managers, outputs.objects)
+            pool = InlinePool(runtime, interrupt)
         scheduler = Scheduler(
             planner,
             planned,

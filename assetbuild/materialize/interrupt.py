@@ -20,6 +20,7 @@ class Interrupt:
         """Begin without an interrupt."""
         self.signal, self._wake = Pipe(duplex=False)
         self.requested = False
+        self._is_raised = False
 
     def request(self) -> None:
         """Ask to stop; asking again ends the process at once."""
@@ -27,6 +28,20 @@ class Interrupt:
             os._exit(130)
         self.requested = True
         self._wake.send_bytes(b"1")
+        if self._is_raised:
+            raise KeyboardInterrupt
+
+    @contextmanager
+    def raised_here(self) -> Iterator[None]:
+        """Raise in the block when the user asks to stop, and end it: the user's function runs in this very thread."""
+        self._is_raised = True
+        try:
+            yield
+        except KeyboardInterrupt:
+            if not self.requested:
+                raise  # the function's own
+        finally:
+            self._is_raised = False
 
     @property
     def connections(self) -> list[Connection]:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe, wait
 from typing import Any
 
+from assetbuild.materialize.interrupt import Interrupt
 from assetbuild.materialize.step import Runtime, run_task
 from assetbuild.materialize.task import Began, Progress, Task, TaskResult, WorkerSetup
 
@@ -154,9 +155,10 @@ class InlinePool:
     jobs = 1
     has_killed = False
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, interrupt: Interrupt) -> None:
         """Take the project as the main process loaded it."""
         self.runtime = runtime
+        self.interrupt = interrupt
         self._done: list[tuple[Any, TaskResult]] = []
 
     def has_room(self) -> bool:
@@ -170,7 +172,7 @@ class InlinePool:
 
     def start(self, handle: Any, task: Task, timeout_s: float | None) -> None:  # noqa: ARG002  # nobody can stop this process
         """Run the task now."""
-        with _working_directory(self.runtime.settings.root):
+        with self.interrupt.raised_here(), _working_directory(self.runtime.settings.root):
             self._done.append((handle, run_task(task, self.runtime)))
 
     def wait(self, others: list[Connection], timeout_s: float | None) -> Iterator[tuple[Any, TaskResult | Progress]]:
