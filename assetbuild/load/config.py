@@ -76,7 +76,7 @@ def gather(settings: Settings, config_file: Path | None, assignments: Sequence[s
             )
             return
         for key, value in said.items():
-            tables.setdefault(section, {})[key] = value
+            tables.setdefault(section, {})[key] = _ordered(value)
             places[section, key] = (file, line(key))
 
     for section, said in settings.config.items():
@@ -220,6 +220,13 @@ def _parts(model: BaseModel, prefix: str) -> Iterator[tuple[str, Shown]]:
             yield path, Shown(digest("config", encoded), None if secret else _shown(value))
 
 
+def _ordered(value: Any) -> Any:
+    """Return tables with their keys sorted: in TOML and JSON their order says nothing."""
+    if isinstance(value, dict):
+        return {key: _ordered(value[key]) for key in sorted(value, key=str)}
+    return [_ordered(item) for item in value] if isinstance(value, list) else value
+
+
 def _shown(value: Any) -> str:
     text = (
         json.dumps(value, ensure_ascii=False) if isinstance(value, (str, bool, int, float, type(None))) else str(value)
@@ -239,7 +246,7 @@ def _canonical(value: Any) -> tuple[Any, bool]:
         items = [(name, _canonical(getattr(value, name))) for name in type(value).model_fields]
         return {name: item for name, (item, _) in items}, any(secret for _, (_, secret) in items)
     if isinstance(value, Mapping):
-        pairs = [(_canonical(key), _canonical(item)) for key, item in value.items()]
+        pairs = [(_canonical(key), _canonical(value[key])) for key in sorted(value, key=str)]
         return [[key[0], item[0]] for key, item in pairs], any(key[1] or item[1] for key, item in pairs)
     if isinstance(value, (list, tuple)):
         found = [_canonical(item) for item in value]

@@ -45,8 +45,8 @@ class Interrupt:
 
     @property
     def connections(self) -> list[Connection]:
-        """What to wait on beside other things."""
-        return [] if self.requested else [self.signal]
+        """What to wait on beside other things; ready for ever after a request, so that none is missed."""
+        return [self.signal]
 
     def close(self) -> None:
         """Close the pipe."""

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe, wait
+from pathlib import Path
 from typing import Any
 
 from assetbuild.materialize.interrupt import Interrupt
@@ -172,8 +173,10 @@ class InlinePool:
 
     def start(self, handle: Any, task: Task, timeout_s: float | None) -> None:  # noqa: ARG002  # nobody can stop this process
         """Run the task now."""
-        with self.interrupt.raised_here(), _working_directory(self.runtime.settings.root):
-            self._done.append((handle, run_task(task, self.runtime)))
+        with self.interrupt.raised_here(), _surroundings(self.runtime.settings.root):
+            result = run_task(task, self.runtime)
+            if not self.interrupt.requested:
+                self._done.append((handle, result))
 
     def wait(self, others: list[Connection], timeout_s: float | None) -> Iterator[tuple[Any, TaskResult | Progress]]:
         """Yield the results that are there; wait for ``others`` only when there are none."""
@@ -187,13 +190,22 @@ class InlinePool:
 
 
 @contextmanager
-def _working_directory(path: Any) -> Iterator[None]:
-    before = os.getcwd()
+def _surroundings(path: Path) -> Iterator[None]:
+    """Work in the project's folder, and put back folder and environment as they were."""
+    folder, environment = os.getcwd(), dict(os.environ)
     os.chdir(path)
     try:
         yield
     finally:
-        os.chdir(before)
+        os.chdir(folder)
+        restore_environment(environment)
+
+
+def restore_environment(environment: dict[str, str]) -> None:
+    """Put back the environment: what one asset sets must not reach the next, which may run elsewhere next time."""
+    if os.environ != environment:
+        os.environ.clear()
+        os.environ.update(environment)
 
 
 def _watch(pid: int) -> int | None:

@@ -157,7 +157,7 @@ def _call(asset: Asset, arguments: dict[str, Any]) -> Any:
             returned = asyncio.run(returned)
         if asset.definition.multi and isinstance(returned, types.GeneratorType):
             returned = dict(iter(returned))
-    except (Exception, SystemExit) as error:
+    except BaseException as error:  # pytest.fail and trio.Cancelled are no Exceptions, and fail the asset too
         raise _NothingSaid from error
     return returned
 
@@ -212,7 +212,7 @@ def _write(asset: Asset, value: Any, runtime: Runtime, task: Task) -> OutputResu
         size_bytes = _size(staging)
         reach("before-add", asset.key)
         stored = runtime.objects.add(staging, written.extension)
-    except AssetbuildError:
+    except (AssetbuildError, KeyboardInterrupt):
         discard(staging)  # at once: on a full disk the rest of the build needs the room
         raise
     except Exception as error:  # lazy values compute while they are written, so this may be any error of the user's
@@ -297,7 +297,8 @@ def _size(path: Path) -> int:
 def _masked(text: str, secrets: list[str]) -> str:
     for secret in secrets:
         text = text.replace(secret, MASK)
-    return text
+    # Half a surrogate pair, as os.listdir gives for odd file names, is no text to a database or a terminal.
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _mask_log(log: Path, secrets: list[str]) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from assetbuild.errors import AssetbuildError
 from assetbuild.load.definitions import load_definitions
 from assetbuild.load.errors import user_traceback
+from assetbuild.materialize.pool import restore_environment
 from assetbuild.materialize.step import Runtime, run_task
 from assetbuild.materialize.task import Began, Progress, Task, TaskResult, WorkerSetup
 from assetbuild.store.objects import Objects
@@ -42,6 +43,7 @@ def _main(pipe: Connection, lifeline: int) -> None:
     _redirect(None)
     setup: WorkerSetup = pipe.recv()
     os.chdir(setup.settings.root)
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a real stream, as the process began
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     logging.getLogger("assetbuild.asset").setLevel(logging.INFO)
     try:
@@ -64,9 +66,7 @@ def _main(pipe: Connection, lifeline: int) -> None:
         except Exception as error:  # noqa: BLE001  # a bug of ours must fail one asset, not hang the build
             result = TaskResult(0.0, error=f"assetbuild failed here; this is a bug\n{user_traceback(error)}")
         _redirect(None)
-        if os.environ != environment:  # what one asset sets must not reach the next, which may run elsewhere next time
-            os.environ.clear()
-            os.environ.update(environment)
+        restore_environment(environment)
         pipe.send(result)
 
 

@@ -23,7 +23,16 @@ import xxhash
 
 from assetbuild.errors import BusyError, Problem, RecordError
 
-__all__ = ["AssetLocks", "busy", "forget_dead_runs", "is_alive", "is_running", "opening_lock", "project_lock", "run_lock"]
+__all__ = [
+    "AssetLocks",
+    "busy",
+    "forget_dead_runs",
+    "is_alive",
+    "is_running",
+    "opening_lock",
+    "project_lock",
+    "run_lock",
+]
 
 _PLACES = 1 << 40
 

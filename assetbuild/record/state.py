@@ -149,7 +149,7 @@ class Record:
     def components(self, components_id: str) -> Components:
         """Return the parts of a build key that was recorded; empty when unknown."""
         row = self._db.execute("SELECT json FROM components WHERE id = ?", (components_id,)).fetchone()
-        return json.loads(row[0]) if row else {}
+        return _parsed(row[0]) if row else {}
 
     def text(self, version: str) -> str | None:
         """Return the source text that was recorded for a code part."""
@@ -161,7 +161,7 @@ class Record:
         row = self._db.execute(
             "SELECT data_version, parts, rows, size_bytes FROM data_values WHERE data_version = ?", (data_version,)
         ).fetchone()
-        return ValueInfo(row[0], json.loads(row[1]), row[2], row[3]) if row else None
+        return ValueInfo(row[0], _parsed(row[1]), row[2], row[3]) if row else None
 
     def add_trace(self, trace: Trace, components_id: str) -> None:
         """Add a trace; one that says the same again becomes the newest."""
@@ -399,7 +399,16 @@ def is_damage(error: sqlite3.Error) -> bool:
         or name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))
         or name == "SQLITE_IOERR_SHORT_READ"
         or (name == "SQLITE_ERROR" and str(error).startswith("no such "))
+        or "Could not decode" in str(error)  # the module's own, of text that is none
     )
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        message = f"a part of it is no JSON: {error}"
+        raise _Damage(message) from error
 
 
 def note_damage(path: Path, error: Exception) -> None:
@@ -435,7 +444,9 @@ def _cannot(verb: str, path: Path, error: Exception) -> Problem:
     return Problem(
         f"the state database cannot be {verb}: {error}",
         (("file", str(path)),),
-        "Check the folder's permissions and the free space of the disk.",
+        "Another program holds it: close that program, and try again."
+        if "locked" in str(error)
+        else "Check the folder's permissions and the free space of the disk.",
     )
 
 
@@ -450,10 +461,10 @@ def _trace(row: tuple[Any, ...]) -> Trace:
 
 def _run(row: tuple[Any, ...]) -> RunRow:
     run_id, command, status, started_at, ended_at, counts = row
-    return RunRow(run_id, command, status, started_at, ended_at, json.loads(counts))
+    return RunRow(run_id, command, status, started_at, ended_at, _parsed(counts))
 
 
 def _materialization(row: tuple[Any, ...]) -> Materialization:
     run_id, asset, partition, *middle, causes, error, metadata, attempts = row
-    said = (json.loads(causes), error, json.loads(metadata), attempts)
+    said = (_parsed(causes), error, _parsed(metadata), attempts)
     return Materialization(run_id, asset, partition or None, *middle, *said)  # type: ignore[call-arg]  # as listed above

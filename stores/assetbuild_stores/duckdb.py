@@ -17,10 +17,12 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import time
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from assetbuild.errors import Problem, StoreError
 from assetbuild.fingerprint.data.tables import table_version
+from assetbuild.record.faults import reach
 from assetbuild.store.failures import damaged_object, storing
 from assetbuild.store.objects import content_hash
 from assetbuild_stores.parquet import ParquetIOManager
@@ -36,6 +38,8 @@ __all__ = ["DuckDBIOManager"]
 _FILE: Final = "warehouse.duckdb"
 _VALUE: Final = "assetbuild_value"
 _STREAMED_CELLS: Final = 50_000_000
+_PATIENCE_S: Final = 10.0
+_POLL_S: Final = 0.005
 _RESERVED: Final = frozenset({"information_schema", "pg_catalog", "temp", "system"})
 
 
@@ -70,12 +74,14 @@ class DuckDBIOManager(ParquetIOManager):
         connection = self._open(place)
         try:
             try:
-                _replace(connection, schema, table, published)
+                _replace(connection, place, published)
             except duckdb.CatalogException as error:
                 if "is of type View" not in str(error):
                     raise
-                _replace(connection, schema, table, published, drop_view=True)
+                _replace(connection, place, published, drop_view=True)
         except duckdb.Error as error:
+            if isinstance(error, duckdb.FatalException):  # this connection is of no use any more
+                self._connections.pop(self.shared_stamp_path(place)).close()
             doing = f"cannot publish table {schema}.{table} into '{self.shared_stamp_path(place)}'"
             no_such_type = isinstance(error, (duckdb.NotImplementedException, duckdb.InvalidInputException))
             advice = "Cast the column to a type that DuckDB has, or keep the asset as parquet." if no_such_type else ""
@@ -161,21 +167,30 @@ class _Reading:
 
 
 def _connect(path: Path, *, read_only: bool) -> Any:
+    """Open the file; wait a while for one who reads it, since a reading process keeps everybody else from writing."""
     import duckdb  # noqa: PLC0415
 
-    try:
-        return duckdb.connect(str(path), read_only=read_only)
-    except duckdb.Error as error:
-        text = str(error)
-        if holder := re.search(r"held in (.*?) ?\(PID (\d+)\)", text):
-            facts = (("held by", f"process {holder[2]} ({holder[1]})"),)
-            advice = "Close the connection there (or end that process), then build again."
-            raise StoreError(Problem(f"'{path}' is open in another process", facts, advice)) from error
-        if "not a valid DuckDB database file" in text:
-            advice = "Move the file away: a new one is made at the next build."
-            raise StoreError(Problem(f"'{path}' is not a DuckDB file", (), advice)) from error
-        doing = f"cannot open '{path}'"
-        raise _refused(doing, error) from error
+    deadline = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            return duckdb.connect(str(path), read_only=read_only)
+        except duckdb.Error as error:
+            is_held = "Conflicting lock" in str(error) or "different configuration" in str(error)
+            if not is_held or time.monotonic() > deadline:
+                raise _not_opened(path, error) from error
+        time.sleep(_POLL_S)
+
+
+def _not_opened(path: Path, error: Exception) -> StoreError:
+    text = str(error)
+    if holder := re.search(r"held in (.*?) ?\(PID (\d+)\)", text):
+        facts = (("held by", f"process {holder[2]} ({holder[1]})"),)
+        advice = "Close the connection there (or end that process), then build again."
+        return StoreError(Problem(f"'{path}' is open in another process", facts, advice))
+    if "not a valid DuckDB database file" in text:
+        advice = "Move the file away: a new one is made at the next build."
+        return StoreError(Problem(f"'{path}' is not a DuckDB file", (), advice))
+    return _refused(f"cannot open '{path}'", error)
 
 
 def _refused(headline: str, error: Exception, advice: str = "") -> StoreError:
@@ -198,10 +213,11 @@ def _kind(connection: Any, schema: str, table: str) -> str | None:
     return rows[0][0] if rows else None
 
 
-def _replace(connection: Any, schema: str, table: str, published: Path, *, drop_view: bool = False) -> None:
+def _replace(connection: Any, place: Place, published: Path, *, drop_view: bool = False) -> None:
     """Replace a table by the object's content, in one transaction."""
     import duckdb  # noqa: PLC0415
 
+    schema, table = _table(place)
     name = f"{_quoted(schema)}.{_quoted(table)}"
     with _registered(connection, published):
         connection.begin()
@@ -211,6 +227,7 @@ def _replace(connection: Any, schema: str, table: str, published: Path, *, drop_
             if drop_view:
                 connection.execute(f"drop view if exists {name}")
             connection.execute(f"create or replace table {name} as from {_VALUE}").fetchall()
+            reach("in-duckdb", place.asset_key)
             connection.commit()
         except BaseException:
             with contextlib.suppress(duckdb.Error):  # the transaction may be over already

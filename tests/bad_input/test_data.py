@@ -76,6 +76,7 @@ def test_a_duckdb_file_that_someone_else_has_open(project):
     database = project.path("warehouse/warehouse.duckdb")
     code = f"import duckdb; held = duckdb.connect({str(database)!r}); print('open', flush=True); input()"
     holder = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert holder.stdout is not None
     assert holder.stdout.readline() == "open\n"
     ran = project.run("materialize", "-k", "--json", exit_code=1)
     error = next(entry["error"] for entry in ran.json["assets"] if entry["asset"] == "t")

@@ -67,6 +67,18 @@ def test_ctrl_c_keeps_what_is_finished_and_prints_the_report(paused, to_group):
     assert project.values() == {"a": 1, "b": 2, "c": 3}
 
 
+def test_ctrl_c_reaches_an_asset_that_runs_inside_the_command(project):
+    project.assets(PROJECT)
+    gate = project.gate("b")
+    process = project.start("materialize", "--json", "-j", "0")
+    gate.wait()
+    process.send_signal(signal.SIGINT)
+    ran = finish(process)
+    assert ran.exit_code == 130, str(ran)
+    assert ran.json["status"] == "interrupted"
+    assert [entry["outcome"] for entry in ran.json["assets"]] == ["built", "skipped", "skipped"]
+
+
 def test_a_killed_build_needs_no_unlocking(paused):
     project, process, _ = paused
     kill_group(process)

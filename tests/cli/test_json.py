@@ -128,3 +128,24 @@ def test_a_dry_run_with_frozen_or_exit_code_needs_no_store(project):
     project.run("materialize", "--frozen", "--json", exit_code=3)
     assert not project.path("warehouse").exists()
     assert project.log() == []
+
+
+def test_whatever_is_printed_stays_out_of_the_document(project):
+    project.assets("""
+        import os
+        import subprocess
+
+        print("printed while loading")
+
+        @asset
+        def a() -> int:
+            executed("a")
+            print("printed")
+            os.write(1, b"written to the descriptor")
+            subprocess.run(["echo", "from a child"])
+            return 1
+    """)
+    for arguments in (["status"], ["materialize"], ["materialize", "-f", "-j", "0"], ["list"], ["show", "a"]):
+        assert project.run(*arguments, "--json").json
+    logs = project.run("logs", project.run("runs", "--json").json["runs"][-1]["run_id"], "a").stdout
+    assert [text for text in ("printed", "written to the descriptor", "from a child") if text not in logs] == []

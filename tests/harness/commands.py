@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 HARNESS = Path(__file__).parent
 THIRD_PARTY = HARNESS / "third_party"
 TIMEOUT_S = 60.0
@@ -109,7 +111,8 @@ class _Server:
             text=True,
             env={**os.environ, "PYTHONPATH": path},
         )
-        self._line()
+        if self._process.stdout is None or self._process.stdout.readline() != "ready\n":
+            pytest.exit("assetbuild itself cannot be imported; the traceback is above", returncode=3)
 
     @classmethod
     def of_this_process(cls) -> _Server:

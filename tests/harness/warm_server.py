@@ -25,7 +25,7 @@ LIBRARIES = ("click", "pydantic", "pyarrow.parquet", "pyarrow.csv", "duckdb", "s
 def serve() -> dict[str, Any] | None:
     """Answer requests; in a forked child return the request that it is to run, at the end of input return None."""
     for line in sys.stdin:
-        request = json.loads(line)
+        request: dict[str, Any] = json.loads(line)
         child = os.fork()
         if child == 0:
             return request
@@ -68,7 +68,7 @@ def prepare() -> None:
 
 def leave(exit_code: int) -> None:
     """End as an interpreter does, but do not free the libraries' memory piece by piece: that takes 0.2 s."""
-    threading._shutdown()
+    threading._shutdown()  # type: ignore[attr-defined]  # what the interpreter calls when it ends
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()

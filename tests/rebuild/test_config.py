@@ -57,6 +57,24 @@ def test_rewriting_the_config_file_with_equal_values_runs_nothing(project):
     assert project.build() == {}
 
 
+def test_the_order_of_keys_in_a_table_does_not_count(project):
+    project.assets("""
+        from assetbuild import Config
+
+        class Rates(Config):
+            by_country: dict[str, float] = {}
+
+        @asset
+        def a(config: Rates) -> float:
+            executed("a")
+            return sum(config.by_country.values())
+    """)
+    project.write("assetbuild.toml", "[config.a.by_country]\nat = 0.2\nde = 0.19\n")
+    project.build()
+    project.write("assetbuild.toml", "[config.a]\nby_country = { de = 0.19, at = 0.20 }\n")
+    assert project.build() == {}
+
+
 def test_a_default_that_is_said_explicitly_runs_nothing(project):
     project.assets(CONFIGURED)
     project.build()

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
+from tests.harness.project_folder import finish
+
 BROKEN = """
 @asset
 def a() -> int:
@@ -49,6 +53,39 @@ def test_without_keep_going_the_rest_is_skipped(project):
     assert project.outcomes["b"] == "failed"
     assert project.outcomes["c"] == "skipped"
     assert project.report["status"] == "failed"
+
+
+def test_what_runs_beside_the_failed_asset_finishes(project):
+    project.assets("""
+        @asset
+        def broken() -> int:
+            executed("broken")
+            pause("broken")
+            raise ValueError("on purpose")
+
+        @asset
+        def running() -> int:
+            executed("running")
+            pause("running")
+            return 1
+
+        @asset
+        def waiting(running: int) -> int:
+            executed("waiting")
+            return 2
+    """)
+    gates = {name: project.gate(name) for name in ("broken", "running")}
+    process = project.start("materialize", "-j", "2")
+    for gate in gates.values():
+        gate.wait()
+    gates["broken"].open()
+    while "failed" not in (line := process.stdout.readline()):
+        assert line, "the build ended before it said what failed"
+    gates["running"].open()
+    ran = finish(process)
+    assert ran.exit_code == 1, str(ran)
+    assert "1 built, 1 failed, 1 skipped" in ran.stdout
+    assert sorted(project.log()) == ["broken", "running"]
 
 
 def test_a_failed_asset_keeps_its_last_good_value(project):
@@ -164,3 +201,51 @@ def test_checks_and_output_of_an_asset_are_kept_in_its_log(project):
     assert "printed by a" in logs
     assert "logged by a" in logs
     assert "rows" in project.run("show", "a").stdout
+
+
+@pytest.mark.parametrize("jobs", ["0", "1"])
+@pytest.mark.parametrize(
+    "raised",
+    ['ValueError("\\udcff is no character")', 'BaseException("beside the tree")', "SystemExit(3)", "Unspeakable()"],
+)
+def test_whatever_is_raised_fails_that_asset_alone(project, jobs, raised):
+    project.assets(f"""
+        class Unspeakable(Exception):
+            def __str__(self):
+                raise RuntimeError("no words")
+
+        @asset
+        def a() -> int:
+            executed("a")
+            raise {raised}
+
+        @asset
+        def b() -> int:
+            executed("b")
+            return 1
+    """)
+    project.build("-k", "-j", jobs, exit_code=1)
+    assert project.outcomes == {"a": "failed", "b": "built"}
+    assert raised.partition("(")[0] in project.entry("a")["error"]
+
+
+@pytest.mark.parametrize("jobs", ["0", "1"])
+def test_an_asset_leaves_the_process_as_it_was(project, jobs):
+    project.assets("""
+        import os
+
+        @asset
+        def a() -> int:
+            executed("a")
+            os.chdir("/")
+            os.environ["LEFT_BEHIND"] = "1"
+            return 1
+
+        @asset(deps=["a"])
+        def b() -> list:
+            executed("b")
+            names = list(os.environ)
+            return [os.getcwd() == os.path.dirname(__file__), "LEFT_BEHIND" in names]
+    """)
+    project.build("-j", jobs)
+    assert project.value("b") == [True, False]
