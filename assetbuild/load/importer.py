@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import CodeType, ModuleType, TracebackType
-from typing import Self
+from typing import ClassVar, Self
 
 from assetbuild.errors import AssetbuildError, DefinitionError, Problem, closest
 from assetbuild.fingerprint.code.source import OWN_PACKAGES, FirstParty, SourceFile
@@ -34,6 +34,9 @@ class Importer(importlib.abc.MetaPathFinder):
     before, so that what is loaded is what lies on disk now. Leaving the block
     does not uninstall it: imports inside function bodies must find the same bytes.
     """
+
+    _roots: ClassVar[set[str]] = set()
+    """The folders of all projects that this process has loaded."""
 
     def __init__(self, root: Path, *, search: Sequence[Path] = (), bundle: Mapping[str, bytes] | None = None) -> None:
         """Take the project folder, more folders to import from, and bytes to use in place of what is on disk."""
@@ -61,10 +64,10 @@ class Importer(importlib.abc.MetaPathFinder):
     def install(self) -> None:
         """Put the project's folders first on the path, and this importer before the normal path finder."""
         importlib.invalidate_caches()
+        for finder in [finder for finder in sys.meta_path if isinstance(finder, Importer)]:
+            finder.uninstall()
         self._added = [folder for folder in self._folders if folder not in sys.path]
         sys.path[:0] = self._added
-        for finder in [finder for finder in sys.meta_path if isinstance(finder, Importer)]:
-            sys.meta_path.remove(finder)
         finders: list[object] = list(sys.meta_path)
         place = finders.index(importlib.machinery.PathFinder) if importlib.machinery.PathFinder in finders else 0
         sys.meta_path.insert(place, self)
@@ -79,9 +82,18 @@ class Importer(importlib.abc.MetaPathFinder):
         self._added = []
 
     def purge(self) -> None:
-        """Forget every first-party module that is loaded, however it was loaded."""
+        """Forget what any importer loaded, for this project or another, and this project's modules that nobody did.
+
+        Tests stay, which may be what runs here.
+        """
+        self._roots.add(f"{self.root}{os.sep}")
         for name, module in list(sys.modules.items()):
-            if name != "__main__" and name.partition(".")[0] not in OWN_PACKAGES and self._is_first_party(module):
+            parts = name.split(".")
+            if name == "__main__" or parts[0] in OWN_PACKAGES:
+                continue
+            is_test = parts[0] == "tests" or parts[-1] == "conftest" or parts[-1].startswith("test_")
+            loader = getattr(getattr(module, "__spec__", None), "loader", None)
+            if isinstance(loader, _BytesLoader) or (not is_test and self._lies_in_a_project(module)):
                 del sys.modules[name]
 
     def load(self, name: str) -> ModuleType:
@@ -155,15 +167,17 @@ class Importer(importlib.abc.MetaPathFinder):
             spec.cached = None
         return spec
 
-    def _is_first_party(self, module: ModuleType) -> bool:
+    def _lies_in_a_project(self, module: ModuleType) -> bool:
         file = getattr(module, "__file__", None)
         if isinstance(file, str):
-            return os.path.abspath(file) in self.first_party
+            path = os.path.abspath(file)
+            return path in self.first_party and path.startswith(f"{self.root}{os.sep}")
         try:  # a namespace package has folders and no file
             folders = [os.path.abspath(folder) for folder in getattr(module, "__path__", ())]
         except (TypeError, KeyError, AttributeError):
             return False
-        return bool(folders) and all(os.path.join(folder, "_.py") in self.first_party for folder in folders)
+        # Also of other projects: a namespace package has no loader that tells.
+        return bool(folders) and all((folder + os.sep).startswith(tuple(self._roots)) for folder in folders)
 
     # -- problems --------------------------------------------------------------------------------------------
 

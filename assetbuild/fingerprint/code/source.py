@@ -79,11 +79,16 @@ class FirstParty:
                 break
         if self._installed is None:
             folders, files = path_installs(tuple(sys.path))
-            self._installed = tuple(folder + os.sep for folder in folders), files
+            # A checkout of assetbuild that is installed in place is not the user's code, nor are its neighbours there.
+            self._installed = tuple(folder + os.sep for folder in folders if not _holds_assetbuild(folder)), files
         folders, files = self._installed
         return path in files or any(
             path.startswith(folder) and not _is_foreign(folder, path[len(folder) :]) for folder in folders
         )
+
+
+def _holds_assetbuild(folder: str) -> bool:
+    return any(os.path.isdir(os.path.join(folder, package)) for package in OWN_PACKAGES)
 
 
 def _is_foreign(folder: str, below: str) -> bool:
