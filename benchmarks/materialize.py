@@ -94,7 +94,8 @@ def build(folder: Path, *arguments: str) -> dict[str, float]:
         f"report = Project.open({str(folder)!r}).materialize(jobs={arguments[0] if arguments else None})\n"
         "assert report.status == 'success', report\n"
         "own = resource.getrusage(resource.RUSAGE_SELF)\n"
-        "print(json.dumps({'cpu_s': own.ru_utime + own.ru_stime, 'peak_mb': own.ru_maxrss / 1024, 'run_s': report.seconds}))\n"
+        "cpu_s, peak_mb = own.ru_utime + own.ru_stime, own.ru_maxrss / 1024\n"
+        "print(json.dumps({'cpu_s': cpu_s, 'peak_mb': peak_mb, 'run_s': report.seconds}))\n"
     )
     began = time.perf_counter()
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
