@@ -23,19 +23,7 @@ from typing import Any
 from assetbuild.declare.context import Context
 from assetbuild.declare.inputs import Input
 
-__all__ = ["TABLE_TYPES", "Annotation", "is_config", "keeps_promise", "read_annotation", "shown"]
-
-TABLE_TYPES = frozenset(
-    {
-        "arrow.Table",
-        "arrow.Dataset",
-        "arrow.Reader",
-        "pandas.DataFrame",
-        "polars.DataFrame",
-        "polars.LazyFrame",
-        "duckdb.Relation",
-    }
-)
+__all__ = ["Annotation", "is_config", "keeps_promise", "read_annotation", "shown"]
 
 _BY_NAME = {
     ("pyarrow", "Table"): "arrow.Table",

@@ -12,7 +12,7 @@ from assetbuild.errors import DefinitionError
 from assetbuild.fingerprint.encoding import hash_bytes
 from assetbuild.graph.model import Graph
 from assetbuild.load.config import config_section, gather
-from assetbuild.load.manifest import forget_manifest, read_manifest, write_manifest
+from assetbuild.load.manifest import read_manifest, write_manifest
 from assetbuild.load.settings import Settings, read_settings
 from assetbuild.record.stamps import StampCache
 from assetbuild.store.registry import IOManagers
@@ -101,10 +101,7 @@ def _load(settings: Settings, io_managers: IOManagers, config_file: Path | None,
     files = {path: file.version for path, file in definitions.importer.files.items()}
 
     def keep() -> str:
-        if is_whole:
-            return write_manifest(settings, graph, recipes, files, reads)
-        forget_manifest(settings)
-        return ""
+        return write_manifest(settings, graph, recipes, files, reads)
 
     return Stage(
         settings,

@@ -111,11 +111,6 @@ class Ledger:
         with self.record.transaction():
             self._history(outcome, {})
 
-    def shared_stamp(self, path: str, stamp: str) -> None:
-        """Record the stamp of a file that holds many values."""
-        with self.record.transaction():
-            self.record.set_shared_stamp(path, stamp)
-
     def _history(self, outcome: Outcome, metadata: Mapping[str, Any]) -> None:
         self.record.add_materialization(
             Materialization(

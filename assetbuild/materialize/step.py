@@ -209,6 +209,8 @@ def _write(asset: Asset, value: Any, runtime: Runtime, task: Task) -> OutputResu
             ),
             value,
         )
+        if not written.extension and staging.is_dir():
+            _check_folder(asset, runtime)
         size_bytes = _size(staging)
         reach("before-add", asset.key)
         stored = runtime.objects.add(staging, written.extension)
@@ -225,6 +227,19 @@ def _write(asset: Asset, value: Any, runtime: Runtime, task: Task) -> OutputResu
             "",
         ) from error
     return OutputResult(written.data_version, dict(written.columns), written.rows, size_bytes, stored, name)
+
+
+def _check_folder(asset: Asset, runtime: Runtime) -> None:
+    """Refuse a folder without a suffix at a key that others lie below: publishing it would sweep theirs away."""
+    below = [key for key in runtime.graph.assets if key.startswith(f"{asset.key}/")]
+    if below:
+        raise _broken_promise(
+            asset,
+            runtime,
+            "the folder that it returned would be stored where other assets are",
+            (("others", ", ".join(below[:3])),),
+            "Give the folder a suffix, or rename one of the assets.",
+        )
 
 
 def _publish(key: str, result: OutputResult, runtime: Runtime, task: Task) -> OutputResult:

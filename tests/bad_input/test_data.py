@@ -208,3 +208,26 @@ def test_output_goes_to_a_full_device(project):
         )
     assert process.returncode != 0
     assert "Traceback" not in process.stderr
+
+
+def test_a_folder_does_not_sweep_away_the_assets_below_its_key(project):
+    project.assets("""
+        from pathlib import Path
+
+        @asset(key="a/b")
+        def below() -> int:
+            executed("a/b")
+            return 1
+
+        @asset(deps=["a/b"])
+        def a() -> Path:
+            executed("a")
+            folder = Path("made")
+            folder.mkdir(exist_ok=True)
+            (folder / "x.txt").write_text("x")
+            return folder
+    """)
+    project.build(exit_code=1)
+    [failed] = [entry for entry in project.report["assets"] if entry["asset"] == "a"]
+    assert "a/b" in failed["error"]
+    assert project.path("warehouse/a/b.json").read_text().strip() == "1"

@@ -8,7 +8,6 @@ loading, so a patched or rebound name means what it will mean when the asset run
 
 from __future__ import annotations
 
-import builtins
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -293,8 +292,3 @@ def _imports(statement: Statement, name: str) -> list[tuple[str, ImportTarget]]:
     if name in statement.imports:
         return [(name, statement.imports[name])]
     return [(name, statement.imports["*"])] if "*" in statement.imports else []
-
-
-def is_builtin(name: str) -> bool:
-    """Say whether a name is one of Python's own."""
-    return hasattr(builtins, name)

@@ -16,15 +16,10 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-__all__ = ["map_entries", "plain_leaf", "plain_table", "table_in_layout", "to_layout", "type_in_layout"]
+__all__ = ["map_entries", "plain_leaf", "table_in_layout", "to_layout", "type_in_layout"]
 
 _MAX_PLAIN_PRECISION: Final = 38
 """Digits that a 128-bit decimal holds."""
-
-
-def plain_table(table: pa.Table) -> pa.Table:
-    """Return a table in the plain layout; the same object when it is plain already."""
-    return table_in_layout(table, plain_leaf)
 
 
 def table_in_layout(table: pa.Table, leaf: Callable[[Any], Any]) -> pa.Table:
