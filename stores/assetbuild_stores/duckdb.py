@@ -28,7 +28,7 @@ from assetbuild.store.objects import content_hash
 from assetbuild_stores.parquet import ParquetIOManager
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from assetbuild.store.io import Place
@@ -155,28 +155,38 @@ class _Reading:
 
     def __init__(self, manager: DuckDBIOManager, place: Place) -> None:
         self._path = manager.shared_stamp_path(place)
-        self._kept = manager._connections.get(self._path)  # noqa: SLF001  # its own helper
+        self._manager = manager
         self._connection: Any = None
 
     def __enter__(self) -> Any:
-        self._connection = self._kept.cursor() if self._kept is not None else _connect(self._path, read_only=True)
+        self._connection = _connect(self._path, read_only=True, kept=self._of_the_writer)
         return self._connection
+
+    def _of_the_writer(self) -> Any:
+        kept = self._manager._connections.get(self._path)  # noqa: SLF001  # its own helper
+        return kept.cursor() if kept is not None else None
 
     def __exit__(self, *_: object) -> None:
         self._connection.close()
 
 
-def _connect(path: Path, *, read_only: bool) -> Any:
-    """Open the file; wait a while for one who reads it, since a reading process keeps everybody else from writing."""
+def _connect(path: Path, *, read_only: bool, kept: Callable[[], Any] = lambda: None) -> Any:
+    """Open the file; wait a while for one who reads it, since a reading process keeps everybody else from writing.
+
+    ``kept`` gives a connection of this process, if there is one: asked each time, since the writer is another thread,
+    which may open the file between any two looks, and then keeps it open.
+    """
     import duckdb  # noqa: PLC0415
 
     deadline = time.monotonic() + _PATIENCE_S
     while True:
         try:
+            if (connection := kept()) is not None:
+                return connection
             return duckdb.connect(str(path), read_only=read_only)
         except duckdb.Error as error:
-            is_held = "Conflicting lock" in str(error) or "different configuration" in str(error)
-            if not is_held or time.monotonic() > deadline:
+            passing = ("Conflicting lock", "different configuration", "already closed")
+            if not any(text in str(error) for text in passing) or time.monotonic() > deadline:
                 raise _not_opened(path, error) from error
         time.sleep(_POLL_S)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import duckdb
 import pyarrow as pa
@@ -188,6 +190,25 @@ def test_two_assets_never_share_a_table(publish, query, one, other):
     publish(one)
     with pytest.raises(StoreError, match="are one DuckDB table"):
         publish(other, pa.table({"other": [1]}))
+
+
+def test_a_look_at_a_table_goes_on_when_the_writer_opens_the_file_meanwhile(manager, publish, warehouse):
+    place, published, version = publish("t")
+    manager.close()
+    has_looked = threading.Event()
+
+    class Connections(dict):
+        def get(self, *args):
+            found = super().get(*args)
+            has_looked.set()
+            return found
+
+    manager._connections = Connections()
+    with ThreadPoolExecutor(1) as reader, duckdb.connect(str(warehouse / "warehouse.duckdb")):
+        looking = reader.submit(manager.is_intact, place, published, version)  # kept out by the connection above
+        has_looked.wait()
+        manager.publish(place, published)
+        assert looking.result()
 
 
 def test_a_file_that_somebody_holds_is_told_with_the_holder(manager, publish, warehouse):
