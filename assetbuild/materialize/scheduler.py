@@ -255,7 +255,7 @@ class Scheduler:
 
     def _arrived(self, job: Job, result: TaskResult) -> None:
         job.seconds = result.seconds
-        for key, output in result.outputs.items():
+        for (key, _), output in result.outputs.items():
             metadata = result.metadata.get(key, {})
             if output.location is None and output.object is not None:
                 handle = ("publish", job, key, output, metadata)

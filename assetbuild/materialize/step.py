@@ -162,7 +162,9 @@ def _call(asset: Asset, arguments: dict[str, Any]) -> Any:
     return returned
 
 
-def _outputs(asset: Asset, returned: Any, runtime: Runtime, task: Task) -> Iterator[tuple[str, OutputResult]]:
+def _outputs(
+    asset: Asset, returned: Any, runtime: Runtime, task: Task
+) -> Iterator[tuple[tuple[str, str | None], OutputResult]]:
     assets = runtime.graph.assets
     values = {asset.key: returned} if not asset.definition.multi else _split(asset, returned, runtime)
     staged: list[tuple[str, OutputResult]] = []
@@ -170,7 +172,7 @@ def _outputs(asset: Asset, returned: Any, runtime: Runtime, task: Task) -> Itera
         staged.append((key, _write(assets[key], value, runtime, task)))
     # Nothing is published before every output is written: a failure half-way leaves the last good values in place.
     for key, result in staged:
-        yield key, _publish(key, result, runtime, task)
+        yield (key, task.partition), _publish(key, result, runtime, task)
 
 
 def _split(asset: Asset, returned: Any, runtime: Runtime) -> Mapping[str, Any]:

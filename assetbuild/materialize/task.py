@@ -22,11 +22,14 @@ class WorkerSetup:
 
 @dataclass(frozen=True, slots=True)
 class InputRef:
-    """Where one argument comes from: an object of the store, the files of a source, or a plain value."""
+    """Where one argument comes from: an object of the store, the files of a source, or a plain value.
+
+    ``partitions`` are objects, ``file_partitions`` files of a source: ``parts`` names them by partition key, in key order.
+    """
 
     parameter: str
     key: str
-    kind: Literal["object", "files", "value"]
+    kind: Literal["object", "files", "value", "partitions", "file_partitions"]
     load: str | None = None
     columns: tuple[str, ...] | None = None
     io_manager: str = ""
@@ -35,11 +38,17 @@ class InputRef:
     source_kind: str = "file"
     options: Mapping[str, Any] = field(default_factory=dict)
     value: Any = None
+    parts: tuple[tuple[str, str], ...] = ()
+    key_column: str | None = None
+    as_mapping: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One call of an asset function: for which asset, with which inputs, and where its output text goes."""
+    """One call of an asset function: for which asset, with which inputs, and where its output text goes.
+
+    ``partition`` is the key of a call for one partition; a call for several has them in ``partitions``, in key order.
+    """
 
     asset: str
     partition: str | None
@@ -49,6 +58,7 @@ class Task:
     config: Mapping[str, Any]
     log: Path | None
     has_timeout: bool = False
+    partitions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +77,10 @@ class OutputResult:
 
 @dataclass(frozen=True, slots=True)
 class TaskResult:
-    """How a task ended: its outputs by asset key, or an error."""
+    """How a task ended: its outputs by asset key and partition key, or an error."""
 
     seconds: float
-    outputs: Mapping[str, OutputResult] = field(default_factory=dict)
+    outputs: Mapping[tuple[str, str | None], OutputResult] = field(default_factory=dict)
     metadata: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     error: str | None = None
 
