@@ -21,11 +21,29 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from assetbuild.declare.assets import asset, multi_asset
+    from assetbuild.declare.automation import RunRequest, SkipReason, cron, freshness
     from assetbuild.declare.config import Config
     from assetbuild.declare.context import Context
     from assetbuild.declare.definitions import DataVersion, Out
     from assetbuild.declare.inputs import Input
     from assetbuild.declare.metadata import Markdown, Table, Url
+    from assetbuild.declare.partitions import (
+        Cron,
+        Daily,
+        Dynamic,
+        Hourly,
+        Keys,
+        Monthly,
+        Multi,
+        Offset,
+        PartitionsDefinition,
+        Static,
+        Weekly,
+        Window,
+        Yearly,
+    )
+    from assetbuild.declare.schedules import ScheduleContext, schedule
+    from assetbuild.declare.sensors import SensorContext, sensor
     from assetbuild.declare.sources import source
     from assetbuild.errors import AssetbuildError
     from assetbuild.project import Project
@@ -36,16 +54,37 @@ __all__ = [
     "AssetbuildError",
     "Config",
     "Context",
+    "Cron",
+    "Daily",
     "DataVersion",
+    "Dynamic",
+    "Hourly",
     "Input",
+    "Keys",
     "Markdown",
+    "Monthly",
+    "Multi",
+    "Offset",
     "Out",
+    "PartitionsDefinition",
     "Project",
+    "RunRequest",
+    "ScheduleContext",
+    "SensorContext",
+    "SkipReason",
+    "Static",
     "Table",
     "Url",
+    "Weekly",
+    "Window",
+    "Yearly",
     "__version__",
     "asset",
+    "cron",
+    "freshness",
     "multi_asset",
+    "schedule",
+    "sensor",
     "source",
 ]
 
@@ -53,15 +92,36 @@ _HOMES = {
     "AssetbuildError": "assetbuild.errors",
     "Config": "assetbuild.declare.config",
     "Context": "assetbuild.declare.context",
+    "Cron": "assetbuild.declare.partitions",
+    "Daily": "assetbuild.declare.partitions",
     "DataVersion": "assetbuild.declare.definitions",
+    "Dynamic": "assetbuild.declare.partitions",
+    "Hourly": "assetbuild.declare.partitions",
     "Input": "assetbuild.declare.inputs",
+    "Keys": "assetbuild.declare.partitions",
     "Markdown": "assetbuild.declare.metadata",
+    "Monthly": "assetbuild.declare.partitions",
+    "Multi": "assetbuild.declare.partitions",
+    "Offset": "assetbuild.declare.partitions",
     "Out": "assetbuild.declare.definitions",
+    "PartitionsDefinition": "assetbuild.declare.partitions",
     "Project": "assetbuild.project",
+    "RunRequest": "assetbuild.declare.automation",
+    "ScheduleContext": "assetbuild.declare.schedules",
+    "SensorContext": "assetbuild.declare.sensors",
+    "SkipReason": "assetbuild.declare.automation",
+    "Static": "assetbuild.declare.partitions",
     "Table": "assetbuild.declare.metadata",
     "Url": "assetbuild.declare.metadata",
+    "Weekly": "assetbuild.declare.partitions",
+    "Window": "assetbuild.declare.partitions",
+    "Yearly": "assetbuild.declare.partitions",
     "asset": "assetbuild.declare.assets",
+    "cron": "assetbuild.declare.automation",
+    "freshness": "assetbuild.declare.automation",
     "multi_asset": "assetbuild.declare.assets",
+    "schedule": "assetbuild.declare.schedules",
+    "sensor": "assetbuild.declare.sensors",
     "source": "assetbuild.declare.sources",
 }
 

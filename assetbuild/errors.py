@@ -7,6 +7,7 @@
     |-- RecordError            the state database cannot be read or written          (exit 2)
     |-- StoreError             a value cannot be written, read or published          (exit 1)
     |-- AssetError             an asset failed: its function, or the value it gave   (exit 1)
+    |-- RequestError           what a sensor or schedule asked for cannot be built   (exit 1)
     `-- BusyError              another build holds the project                       (exit 1)
 
 A problem is a headline (lower case, names in quotes, no full stop), aligned
@@ -30,6 +31,7 @@ __all__ = [
     "Problem",
     "ProjectNotFoundError",
     "RecordError",
+    "RequestError",
     "StoreError",
     "UsageError",
     "closest",
@@ -103,6 +105,12 @@ class StoreError(AssetbuildError):
 
 class AssetError(AssetbuildError):
     """An asset failed: its function raised, or the value it gave is not what was promised."""
+
+    exit_code = 1
+
+
+class RequestError(AssetbuildError):
+    """What a sensor or schedule asked for cannot be built: an unknown partition, a value that config refuses."""
 
     exit_code = 1
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -15,6 +17,7 @@ from assetbuild.graph.model import Graph
 from assetbuild.graph.selection import Verdict, select
 from assetbuild.load.settings import Settings, find_root, read_settings
 from assetbuild.load.stage import Stage, load_stage
+from assetbuild.materialize.ahead import Ahead
 from assetbuild.materialize.build import (
     BuildOptions,
     Loaded,
@@ -24,8 +27,11 @@ from assetbuild.materialize.build import (
     run_build,
 )
 from assetbuild.materialize.events import Event, Waiting
+from assetbuild.plan.asked import Asked
+from assetbuild.plan.facts import Facts
+from assetbuild.plan.keys import KeySets
 from assetbuild.plan.outputs import Outputs
-from assetbuild.plan.planner import Facts, Planned, Planner
+from assetbuild.plan.planner import Planned, Planner
 from assetbuild.plan.sources import SourceObserver
 from assetbuild.record.lock import busy, project_lock, run_lock
 from assetbuild.record.model import RunRow
@@ -35,6 +41,9 @@ from assetbuild.store.io import InputContext
 from assetbuild.store.objects import Objects
 
 if TYPE_CHECKING:
+    from assetbuild.declare.automation import AutomationDefinition
+    from assetbuild.materialize.cancel import Cancel
+    from assetbuild.materialize.pool import WorkerPool
     from assetbuild.materialize.report import Report
     from assetbuild.materialize.upkeep import GcReport
     from assetbuild.plan.details import AssetDetails
@@ -43,6 +52,11 @@ if TYPE_CHECKING:
     from assetbuild.plan.model import Plan
 
 __all__ = ["AssetLog", "Project"]
+
+_LOADING = threading.RLock()
+"""Modules and the ways to import them belong to the process: one thread at a time loads a project."""
+
+_NOW = "ASSETBUILD_NOW"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +83,8 @@ class Project:
         self._config_file = config_file
         self._assignments = tuple(settings)
         self._stage: Stage | None = None
-        self._pinned: Stage | None = None
+        self._ahead: Ahead | None = None
+        self._local = threading.local()
 
     @classmethod
     def open(
@@ -89,6 +104,15 @@ class Project:
         return cls(root, config_file=None if config_file is None else Path(config_file), settings=settings)
 
     @property
+    def _pinned(self) -> Stage | None:
+        """The stage that the command of this thread works on."""
+        return getattr(self._local, "stage", None)
+
+    @_pinned.setter
+    def _pinned(self, stage: Stage | None) -> None:
+        self._local.stage = stage
+
+    @property
     def graph(self) -> Graph:
         """The validated graph; raises DefinitionError with every problem of the definitions."""
         return self._loaded().graph
@@ -97,6 +121,38 @@ class Project:
     def settings(self) -> Settings:
         """What the project's settings file says."""
         return self._loaded().settings
+
+    @property
+    def last_loaded(self) -> Stage | None:
+        """What was loaded last; nothing is read to answer."""
+        return self._stage
+
+    def reload(self, *, functions: bool = False) -> Stage:
+        """Load the definitions as they are now, whatever the stamps of their files say.
+
+        Raises DefinitionError and UsageError; what was loaded before then stays.
+        """
+        self._stage = load_stage(self.root, self._config_file, self._assignments, functions=functions)
+        return self._stage
+
+    def with_settings(self, settings: Sequence[str]) -> Self:
+        """Return this project with more settings (``"ASSET.KEY=VALUE"``) over those that it has."""
+        return type(self)(self.root, config_file=self._config_file, settings=(*self._assignments, *settings))
+
+    def automations(self, *, functions: bool = False) -> Mapping[str, AutomationDefinition]:
+        """Return the sensors and schedules by name; with ``functions`` those that have one can be called."""
+        return self._loaded(functions=functions).graph.automations
+
+    def poller(self, key: str) -> Callable[[], str]:
+        """Return what asks the observe function of a source, in any thread, for the version of its data."""
+        stage = self._loaded(functions=True)
+
+        def poll() -> str:
+            stamps = StampCache(stage.settings.state_folder / "stamps.db")
+            state = SourceObserver(self.root, stamps, stage.io_managers).state(stage.graph.sources[key])
+            return state.version or state.problem
+
+        return poll
 
     # -- plan
 
@@ -112,15 +168,21 @@ class Project:
         only: bool = False,
         force: bool = False,
         partition: str | None = None,
+        missing_only: bool = False,
+        latest: int | None = None,
     ) -> Plan:
-        """Return what is stale in the selection and upstream of it, and why. Changes nothing."""
-        _no_partitions(partition)
-        with self._facts() as facts:
-            return self._planner(facts, selection, only=only, force=force).plan().plan
+        """Return what is stale in the selection and upstream of it, and why. Changes nothing.
 
-    def status(self, selection: str | Sequence[str] = ()) -> Plan:
-        """Return the plan of the selection: each asset with its status and causes."""
-        return self.plan(selection)
+        ``partition`` is a key, or a range such as ``2013-01-01..2013-03-31`` with both ends; ``latest`` counts keys from
+        the end; with ``missing_only`` what was built before is left as it is.
+        """
+        asked = Asked(partition, missing_only, latest)
+        with self._facts() as facts:
+            return self._planner(facts, selection, only=only, force=force, asked=asked).plan().plan
+
+    def status(self, selection: str | Sequence[str] = (), *, partition: str | None = None) -> Plan:
+        """Return the plan of the selection: each asset, and each partition, with its status and causes."""
+        return self.plan(selection, partition=partition)
 
     # -- materialize
 
@@ -133,29 +195,53 @@ class Project:
         force: bool = False,
         only: bool = False,
         partition: str | None = None,
+        missing_only: bool = False,
+        latest: int | None = None,
         wait: bool = True,
         on_event: Callable[[Event], None] | None = None,
+        pool: WorkerPool | None = None,
+        cancel: Cancel | None = None,
     ) -> Report:
         """Build what is stale in the selection and upstream of it, and report every outcome.
 
-        ``jobs=0`` runs in this process, for debugging. Assets that fail are in the report; what raises is bad
-        usage, bad definitions, BusyError without ``wait``, and trouble with the state database.
+        ``partition``, ``missing_only`` and ``latest`` are as in ``plan``.
+        ``jobs=0`` runs in this process, for debugging. The workers of a ``pool`` live on for the next call, and
+        ``cancel`` may end running work. Assets that fail are in the report; what raises is bad usage, bad definitions,
+        BusyError without ``wait``, and trouble with the state database.
         """
-        _no_partitions(partition)
-        options = BuildOptions(jobs, keep_going, on_event if on_event is not None else lambda _event: None)
-        self._loaded(functions=jobs == 0)
-        self.select(selection)  # a typo is reported before anything is written
-        try:
-            report = self._build(selection, options, only=only, force=force, wait=wait)
-            while report is None:
-                self._stage = None
-                report = self._build(selection, options, only=only, force=force, wait=wait)
-        except (OSError, RecordError) as error:
-            return self._nothing_to_do(error, selection, only=only, force=force)
-        return report
+        asked = Asked(partition, missing_only, latest)
+        options = BuildOptions(
+            jobs, keep_going, on_event if on_event is not None else lambda _event: None, pool, cancel
+        )
+        with self._ahead_of(options) as ahead:
+            self._loaded(functions=jobs == 0)
+            self.select(selection)  # a typo is reported before anything is written
+            try:
+                report = None
+                while report is None:
+                    report = self._build(selection, ahead.options, only=only, force=force, wait=wait, asked=asked)
+            except (OSError, RecordError) as error:
+                return self._nothing_to_do(error, selection, only=only, force=force, asked=asked)
+            return report
 
-    def _build(
-        self, selection: str | Sequence[str], options: BuildOptions, *, only: bool, force: bool, wait: bool
+    @contextmanager
+    def _ahead_of(self, options: BuildOptions) -> Iterator[Ahead]:
+        with Ahead.of(options) as ahead:
+            self._ahead = ahead
+            try:
+                yield ahead
+            finally:
+                self._ahead = None
+
+    def _build(  # the flags of the command
+        self,
+        selection: str | Sequence[str],
+        options: BuildOptions,
+        *,
+        only: bool,
+        force: bool,
+        wait: bool,
+        asked: Asked,
     ) -> Report | None:
         """Plan and run under the lock; return None when the code changed before it could be handed to workers."""
         stage = self._loaded(functions=options.jobs == 0)
@@ -166,47 +252,51 @@ class Project:
             self._project_lock(options.on_event, alone=False, wait=wait),
             self._facts(write=True, functions=options.jobs == 0) as facts,
         ):
-            planner = self._planner(facts, selection, only=only, force=force)
+            planner = self._planner(facts, selection, only=only, force=force, asked=asked)
             planned = _without_lost(planner)
             if not wait and not planned.plan.is_fresh and (holder := others_at_work(facts.record)):
                 raise BusyError(busy(holder))
             stage = self._loaded()
             bundle = {} if planned.plan.is_fresh else stage.bundle()
             if bundle is None:
+                self._stage = None
                 return None
             loaded = Loaded(stage.settings, stage.graph, bundle, stage.config)
             return run_build(planner, planned, loaded, options, new_run_id())
 
-    def _nothing_to_do(self, error: Exception, selection: str | Sequence[str], *, only: bool, force: bool) -> Report:
+    def _nothing_to_do(
+        self, error: Exception, selection: str | Sequence[str], *, only: bool, force: bool, asked: Asked
+    ) -> Report:
         """Answer for a folder that cannot be written: when all is fresh nothing has to be."""
-        from assetbuild.materialize.report import Outcome, Report  # noqa: PLC0415  # only on this path
+        from assetbuild.materialize.report import Outcomes, Report  # noqa: PLC0415  # only on this path
 
         with self._facts() as facts:
-            planned = self._planner(facts, selection, only=only, force=force).plan()
+            planned = self._planner(facts, selection, only=only, force=force, asked=asked).plan()
         if not planned.plan.is_fresh:
             raise (
                 error
                 if isinstance(error, RecordError)
                 else RecordError(f"the project folder cannot be written: {error}")
             )
-        fresh = tuple(
-            Outcome(step.asset, None, "fresh", (), planned.decisions[step.asset].data_version) for step in planned.plan
-        )
-        return Report(None, "success", fresh, 0.0, planned.plan.warnings)
+        return Report(None, "success", Outcomes(planned.plan, {}), 0.0, planned.plan.warnings)
 
-    def load(self, key: str, type: str | None = None) -> Any:  # noqa: A002  # reads best at the call
+    def load(self, key: str, type: str | None = None, *, partition: str | None = None) -> Any:  # noqa: A002  # reads best at the call
         """Return the value of an asset as it is materialized now.
 
-        ``type`` names a type to load it as, such as ``"pandas.DataFrame"`` or ``"polars.LazyFrame"``.
+        ``type`` names a type to load it as, such as ``"pandas.DataFrame"`` or ``"polars.LazyFrame"``. Of an asset with
+        partitions it is one table of all that are built, or the value of one ``partition``.
 
-        Raises UsageError for an unknown or never built asset.
+        Raises UsageError for an unknown or never built asset or partition.
         """
         with self._facts() as facts:
             key = self._one(key, facts)
-            pointer = facts.pointers.get((key, None))
+            if partition is None and facts.graph.assets[key].partitions is not None:
+                return self._load_all(key, type, facts)
+            pointer = facts.pointers.get((key, partition))
             if pointer is None:
+                name = key if partition is None else f"{key}[{partition}]"
                 raise UsageError(
-                    Problem(f"asset {key!r} was never built", (), f"Build it: assetbuild materialize '{key}'")
+                    Problem(f"asset {name!r} was never built", (), f"Build it: assetbuild materialize '{key}'")
                 )
             if pointer.object is None:
                 return None
@@ -218,16 +308,33 @@ class Project:
             manager = self._loaded().io_managers.get(pointer.io_manager)
             return manager.load(InputContext(asset_key=key, path=path, load=type))
 
+    def _load_all(self, key: str, load: str | None, facts: Facts) -> Any:
+        from assetbuild.store.partitions import load_partitions  # noqa: PLC0415  # only where there are partitions
+
+        planner = self._planner(facts, (f'key:"{key}"',))
+        found = facts.pointers.of(key)
+        there = [pointer for pointer in found.values() if pointer.object is not None and planner.is_declared(pointer)]
+        order = planner.states[key].place if there else lambda _partition: None
+        there.sort(key=lambda pointer: order(pointer.partition) or 0)
+        if not there:
+            raise UsageError(Problem(f"asset {key!r} was never built", (), f"Build it: assetbuild materialize '{key}'"))
+        parts = [(pointer.partition or "", facts.outputs.objects.path(pointer.object or "")) for pointer in there]
+        manager = self._loaded().io_managers.get(there[0].io_manager)
+        return load_partitions(manager, key, parts, load=load, columns=None, key_column=None, as_mapping=False)
+
     # -- explain
 
-    def why(self, asset: str) -> Explanation:
-        """Explain everything about one asset's staleness: causes with diffs, and the chain to the root."""
+    def why(self, asset: str, partition: str | None = None) -> Explanation:
+        """Explain everything about one asset's staleness: causes with diffs, and the chain to the root.
+
+        Of an asset with partitions one is explained: ``partition``, or the first that is not fresh.
+        """
         from assetbuild.plan.explain import explain  # noqa: PLC0415  # only for this command
 
         with self._facts() as facts:
             key = self._one(asset, facts)
-            planned = self._planner(facts, (f'key:"{key}"',)).plan()
-            return explain(key, planned, facts, self._loaded().recipes.widened(key))
+            planned = self._planner(facts, (f'key:"{key}"',), asked=Asked(partition)).plan()
+            return explain(key, partition, planned, facts, self._loaded().recipes.widened(key))
 
     def show(self, key: str) -> AssetDetails:
         """Return everything that can be shown about an asset or a source."""
@@ -269,7 +376,13 @@ class Project:
             raise UsageError(Problem(f"asset {asset!r} did not run in run {run_id}", (), "See 'assetbuild runs'."))
         settings = self._loaded().settings
         return [
-            AssetLog(row.asset, row.partition, row.outcome, row.error, captured_output(settings, run_id, row.asset))
+            AssetLog(
+                row.asset,
+                row.partition,
+                row.outcome,
+                row.error,
+                captured_output(settings, run_id, row.asset, row.partition),
+            )
             for row in rows
         ]
 
@@ -305,25 +418,36 @@ class Project:
         with self._locked("clean") as (facts, _):
             return clean(facts, selected)
 
-    def gc(self, *, keep_days: float | None = None, keep_last: int | None = None, dry_run: bool = False) -> GcReport:
+    def gc(
+        self,
+        *,
+        keep_days: float | None = None,
+        keep_last: int | None = None,
+        max_bytes: int | None = None,
+        dry_run: bool = False,
+    ) -> GcReport:
         """Remove orphans and objects that nothing needs; with limits, also old versions beyond them."""
-        from assetbuild.materialize.upkeep import collect  # noqa: PLC0415  # only for this command
+        from assetbuild.materialize.upkeep import Limits, collect  # noqa: PLC0415  # only for this command
 
+        limits = Limits(keep_days, keep_last, max_bytes)
         if dry_run:
             with self._facts() as facts:
-                return collect(facts, keep_days=keep_days, keep_last=keep_last, dry_run=True)
+                return collect(facts, self._planner(facts, ()).is_declared, limits, dry_run=True)
         with self._locked("gc") as (facts, _):
-            return collect(facts, keep_days=keep_days, keep_last=keep_last, dry_run=False)
+            return collect(facts, self._planner(facts, ()).is_declared, limits, dry_run=False)
 
     # -- the stages, in the order in which data flows
 
     def _loaded(self, *, functions: bool = False) -> Stage:
         if self._pinned is not None and (self._pinned.has_functions or not functions):
             return self._pinned
-        stage = self._stage
-        if stage is None or not stage.is_current or (functions and not stage.has_functions):
-            stage = self._stage = load_stage(self.root, self._config_file, self._assignments, functions=functions)
-        return stage
+        with _LOADING:
+            stage = self._stage
+            if stage is None or not stage.is_current or (functions and not stage.has_functions):
+                stage = self._stage = load_stage(
+                    self.root, self._config_file, self._assignments, functions=functions, follower=self._ahead
+                )
+            return stage
 
     @contextmanager
     def _facts(self, *, write: bool = False, functions: bool = False) -> Iterator[Facts]:
@@ -334,21 +458,12 @@ class Project:
         stamps = StampCache(folder / "stamps.db")
         # One command works on one state of the code, also when a file is saved in its midst.
         outer, self._pinned = self._pinned, stage
+        sources = SourceObserver(self.root, stamps, stage.io_managers)
+        warehouse = self.root / stage.settings.warehouse
+        outputs = Outputs(warehouse, stage.graph, stage.io_managers, Objects(folder / "objects"), stamps, record)
+        keys = KeySets(stage.graph, self.root, _now(), sources, outputs, stamps)
         try:
-            yield Facts(
-                graph=stage.graph,
-                recipe=stage.recipes.recipe,
-                record=record,
-                pointers=pointers,
-                sources=SourceObserver(self.root, stamps, stage.io_managers),
-                outputs=Outputs(
-                    self.root / stage.settings.warehouse,
-                    stage.io_managers,
-                    Objects(folder / "objects"),
-                    stamps,
-                    record,
-                ),
-            )
+            yield Facts(stage.graph, stage.recipes.recipe, record, pointers, sources, outputs, keys)
             stamps.flush()
         except sqlite3.DatabaseError as error:
             if not is_damage(error):
@@ -414,15 +529,25 @@ class Project:
         )
 
     def _planner(
-        self, facts: Facts, selection: str | Sequence[str], *, only: bool = False, force: bool = False
+        self,
+        facts: Facts,
+        selection: str | Sequence[str],
+        *,
+        only: bool = False,
+        force: bool = False,
+        asked: Asked | None = None,
     ) -> Planner:
         selected = self.select(selection)
         self._loaded().recipes.check(facts.graph.closure(selected))
-        return Planner(facts, selected=selected, only=only, force=force)
+        return Planner(facts, selected, only=only, force=force, asked=asked or Asked())
 
     def _verdicts(self) -> Mapping[str, Verdict]:
         return {
-            step.asset: Verdict(step.status, frozenset(cause.kind for cause in step.causes)) for step in self.plan()
+            part.asset: Verdict(
+                frozenset(status for status, number in part.counts().items() if number),
+                frozenset(cause.kind for decision in part.decisions.values() for cause in decision.causes),
+            )
+            for part in self.plan().assets
         }
 
 
@@ -445,6 +570,13 @@ def _without_lost(planner: Planner) -> Planned:
     return planned
 
 
-def _no_partitions(partition: str | None) -> None:
-    if partition is not None:
-        raise UsageError(Problem(f"no asset of this project has partitions, and {partition!r} was asked for"))
+def _now() -> datetime:
+    """Return the time up to which windows are complete; a variable sets it, for tests and for building as of a day."""
+    said = os.environ.get(_NOW)
+    if said is None:
+        return datetime.now(UTC)
+    try:
+        moment = datetime.fromisoformat(said)
+    except ValueError as error:
+        raise UsageError(Problem(f"{_NOW}={said!r} is no time", (), "Write 2024-01-31T12:00:00+00:00.")) from error
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

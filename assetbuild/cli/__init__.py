@@ -11,6 +11,7 @@
     catalog      list, graph
     details      show
     history      runs, logs
+    automation   sensors, schedules
     upkeep       accept, clean, gc
     diagnosis    doctor
     scaffold     init

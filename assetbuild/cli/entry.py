@@ -28,6 +28,7 @@ _COMMANDS = (
         "Build",
         (
             ("materialize", "materialize", "Build what is stale."),
+            ("watch", "watch", "Stay, and build what is stale when something changes."),
             ("status", "status", "Show what is fresh, stale, missing or pending, and why."),
             ("why", "why", "Explain one asset: what moved, before and after."),
         ),
@@ -40,6 +41,8 @@ _COMMANDS = (
             ("show", "details", "Show everything about one asset or source."),
             ("runs", "history", "List past runs."),
             ("logs", "history", "Print what assets wrote while they ran."),
+            ("sensors", "automation", "List sensors and their ticks; try or tick one."),
+            ("schedules", "automation", "List schedules and their ticks; try or tick one."),
         ),
     ),
     (

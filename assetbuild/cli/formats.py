@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import time
 import unicodedata
 
-__all__ = ["ago", "cell_width", "clip", "counted", "duration", "one_line", "padded", "size", "timestamp"]
+__all__ = ["ago", "cell_width", "clip", "counted", "duration", "one_line", "padded", "size", "size_bytes", "timestamp"]
 
 _MINUTE = 60
 _HOUR = 60 * _MINUTE
@@ -42,6 +43,17 @@ def size(size_bytes: float) -> str:
         if abs(size_bytes) < 999.5 or unit == "TB":  # noqa: PLR2004
             break
     return f"{size_bytes:.1f} {unit}" if abs(size_bytes) < 9.95 else f"{size_bytes:,.0f} {unit}"  # noqa: PLR2004
+
+
+def size_bytes(text: str) -> int:
+    """Return the bytes that ``2GB``, ``1.5 TB``, ``500 MiB`` or ``1000`` mean; raise ValueError for other text."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?(?:([kmgt])(i?)b?|b)?", text.strip().lower())
+    if match is None:
+        message = f"{text!r} is no size: write bytes, or text such as '2GB'"
+        raise ValueError(message)
+    number, unit, binary = match.groups()
+    power = " kmgt".index(unit) if unit else 0
+    return int(float(number) * (1024 if binary else 1000) ** power)
 
 
 def timestamp(epoch_s: float) -> str:

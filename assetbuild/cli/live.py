@@ -14,10 +14,10 @@ from rich.live import Live
 from rich.text import Text
 
 from assetbuild.cli.formats import clip, duration, padded
-from assetbuild.cli.progress import BuildLines
+from assetbuild.cli.progress import BuildLines, stopping_line
 from assetbuild.cli.status import label
 from assetbuild.cli.terminal import Terminal
-from assetbuild.materialize.events import AssetFinished, AssetProgress, AssetStarted, Event
+from assetbuild.materialize.events import AssetFinished, AssetProgress, AssetStarted, Event, RunStopping
 
 __all__ = ["LiveView"]
 
@@ -82,6 +82,8 @@ class LiveView:
             self._running.pop(key, None)
             self._done += key in self._lines.planned
             self._failed += event.outcome.outcome == "failed"
+        elif isinstance(event, RunStopping):
+            self._scroll([stopping_line(event)])
         lines = self._lines.lines(event)
         if not self._terminal.as_json and not (self._is_crowded and _is_good(event)):
             self._scroll(lines)

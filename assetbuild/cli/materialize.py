@@ -11,7 +11,7 @@ from typing import Any, TextIO
 
 import click
 
-from assetbuild.cli.options import json_option, open_project, selection_argument, settings_options
+from assetbuild.cli.options import json_option, open_project, partition_option, selection_argument, settings_options
 from assetbuild.cli.progress import BuildLines, summary_lines
 from assetbuild.cli.status import STALE, plan_lines, prediction_lines
 from assetbuild.cli.terminal import Terminal
@@ -34,6 +34,8 @@ class _Flags:
     force: bool
     only: bool
     partition: str | None
+    latest: int | None
+    missing_only: bool
     wait: bool
     events: Path | None
     as_json: bool
@@ -52,7 +54,9 @@ class _Flags:
 @click.option("-k", "--keep-going", is_flag=True, help="After a failure, build all that does not depend on it.")
 @click.option("-f", "--force", is_flag=True, help="Build the selection even where it is fresh.")
 @click.option("--only", is_flag=True, help="Build the selection alone, nothing upstream of it.")
-@click.option("--partition", metavar="KEY|A..B", help="One partition, or a range of them.")
+@partition_option()
+@click.option("--latest", type=click.IntRange(min=1), metavar="N", help="Only the last N partitions of each asset.")
+@click.option("--missing-only", is_flag=True, help="Only what was never built; leave what is stale as it is.")
 @click.option("--wait/--no-wait", default=True, help="When another build holds the project: wait, or exit with 1.")
 @click.option("--frozen", is_flag=True, help="Build nothing, and exit with 3 unless all is fresh.")
 @click.option(
@@ -93,7 +97,14 @@ def materialize_command(
 
 
 def _show_plan(terminal: Terminal, project: Project, selection: tuple[str, ...], options: _Flags) -> int:
-    plan: Plan = project.plan(selection, only=options.only, force=options.force, partition=options.partition)
+    plan: Plan = project.plan(
+        selection,
+        only=options.only,
+        force=options.force,
+        partition=options.partition,
+        missing_only=options.missing_only,
+        latest=options.latest,
+    )
     terminal.warn((*project.warnings, *plan.warnings))
     if options.as_json:
         terminal.json(plan.as_json())
@@ -117,6 +128,8 @@ def _build(terminal: Terminal, project: Project, selection: tuple[str, ...], opt
             force=options.force,
             only=options.only,
             partition=options.partition,
+            missing_only=options.missing_only,
+            latest=options.latest,
             wait=options.wait,
             on_event=watcher,
         )

@@ -12,7 +12,15 @@ from assetbuild.cli.completion import complete_key, complete_selection, complete
 from assetbuild.cli.terminal import Terminal
 from assetbuild.project import Project
 
-__all__ = ["asset_argument", "json_option", "open_project", "selection_argument", "settings_options", "yes_option"]
+__all__ = [
+    "asset_argument",
+    "json_option",
+    "open_project",
+    "partition_option",
+    "selection_argument",
+    "settings_options",
+    "yes_option",
+]
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -30,6 +38,11 @@ def asset_argument(*, required: bool = True) -> Decorator:
 def json_option() -> Decorator:
     """Print one JSON document on stdout, and nothing else there."""
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+
+
+def partition_option() -> Decorator:
+    """Take one partition key, or a range of them."""
+    return click.option("--partition", metavar="KEY|A..B", help="One partition, or a range with both its ends.")
 
 
 def yes_option() -> Decorator:

@@ -9,12 +9,21 @@ import shlex
 from dataclasses import dataclass, field
 
 from assetbuild.cli.formats import cell_width, clip, counted, duration, padded, size
-from assetbuild.cli.status import cause_text, label
+from assetbuild.cli.status import cause_text, label, prediction_lines, ranges
 from assetbuild.cli.terminal import Terminal
-from assetbuild.materialize.events import AssetFinished, AssetRetried, Event, RunPlanned, RunStarted, Waiting
+from assetbuild.materialize.events import (
+    AssetFinished,
+    AssetRetried,
+    Event,
+    RunPlanned,
+    RunStarted,
+    RunStopping,
+    Waiting,
+)
 from assetbuild.materialize.report import Outcome, Report
+from assetbuild.plan.model import AssetPlan, Plan
 
-__all__ = ["BuildLines", "summary_lines"]
+__all__ = ["BuildLines", "stopping_line", "summary_lines"]
 
 _NAME_CELLS = 40
 _TOOK_CELLS = 8
@@ -22,7 +31,34 @@ _AMOUNT_CELLS = 12
 _QUIET_SHOWN = 10  # lines for assets that did not run; a failure at the root of 5,000 assets skips them all
 _ERRORS_SHOWN = 20
 _NAMES_SHOWN = 8
+_PARTITIONS_SHOWN = 8
 _CAUSES_SHOWN = 2
+
+
+@dataclass
+class _Roll:
+    """The outcomes of an asset's partitions, which are too many for a line each."""
+
+    part: AssetPlan
+    left: int
+    done: dict[str, tuple[list[str], float, str]] = field(default_factory=dict)
+
+    def add(self, outcome: Outcome) -> None:
+        """Count an outcome."""
+        self.left -= 1
+        keys, seconds, text = self.done.get(outcome.outcome, ([], 0.0, _why_skipped(outcome) or _causes(outcome)))
+        keys.append(outcome.partition or "")
+        self.done[outcome.outcome] = (keys, seconds + outcome.seconds, text)
+
+
+def stopping_line(event: RunStopping) -> str:
+    """Return what is said after the first Ctrl-C."""
+    if not event.assets:
+        return "stopping"
+    named = ", ".join(event.assets[:_NAMES_SHOWN])
+    more = len(event.assets) - _NAMES_SHOWN
+    named += f" and {more:,} more" if more > 0 else ""
+    return f"stopping: {named} may finish within {event.grace_s:g} seconds; press Ctrl-C again to end now"
 
 
 @dataclass
@@ -35,11 +71,14 @@ class BuildLines:
     run_id: str = "last"
     quiet: dict[str, int] = field(default_factory=lambda: {"skipped": 0, "fresh": 0})
     failed: int = 0
+    rolled: dict[str, _Roll] = field(default_factory=dict)
 
     def __call__(self, event: Event) -> None:
         """Print what there is to say about an event."""
         if isinstance(event, Waiting):
             self.terminal.note(f"waiting for another build: {event.holder}")
+        elif isinstance(event, RunStopping):
+            self.terminal.note(stopping_line(event))
         else:
             self.terminal.print(*self.lines(event))
 
@@ -52,10 +91,7 @@ class BuildLines:
         if isinstance(event, RunStarted):
             self.run_id = event.run_id
         elif isinstance(event, RunPlanned):
-            steps = [step for step in event.plan if step.status != "fresh"]
-            self.planned = frozenset((step.asset, step.partition) for step in steps)
-            names = (cell_width(label(step.asset, step.partition)) for step in steps)
-            self.width = min(max(names, default=0), _NAME_CELLS)
+            return self._planned(event.plan)
         elif isinstance(event, AssetRetried):
             what = f"attempt {event.attempt} failed: {_last_line(event.error)}"
             return [self._line("retry", label(event.asset, event.partition), "", "", what)]
@@ -64,15 +100,31 @@ class BuildLines:
         return []
 
     def left_out(self) -> list[str]:
-        """Return a line for each outcome that got too many."""
-        return [
+        """Return a line for each outcome that got too many, and for partitions of which some were not reached."""
+        lines = [line for roll in self.rolled.values() for line in self._roll_lines(roll)]
+        self.rolled.clear()
+        return lines + [
             self._line(outcome, f"{number - _QUIET_SHOWN:,} more", "", "", "")
             for outcome, number in self.quiet.items()
             if number > _QUIET_SHOWN
         ]
 
+    def _planned(self, plan: Plan) -> list[str]:
+        parts = [part for part in plan.assets if part.decisions]
+        steps = [step for part in parts for step in part if step.status != "fresh"]
+        self.planned = frozenset((step.asset, step.partition) for step in steps)
+        many = [part for part in parts if part.keys is not None and len(part.decisions) > _PARTITIONS_SHOWN]
+        self.rolled = {part.asset: _Roll(part, len(part.decisions)) for part in many}
+        few = (label(step.asset, step.partition) for step in steps if step.asset not in self.rolled)
+        self.width = min(max(map(cell_width, (*few, *self.rolled)), default=0), _NAME_CELLS)
+        return prediction_lines(plan) if many else []
+
     def _finished(self, outcome: Outcome) -> list[str]:
         name = label(outcome.asset, outcome.partition)
+        if outcome.outcome != "failed" and (roll := self.rolled.get(outcome.asset)) is not None:
+            return self._rolled(roll, outcome)
+        if (roll := self.rolled.get(outcome.asset)) is not None:
+            roll.left -= 1
         if outcome.outcome == "failed":
             self.failed += 1
             line = self._line("failed", name, duration(outcome.seconds), "", _tries(outcome))
@@ -87,6 +139,24 @@ class BuildLines:
             why = _why_skipped(outcome) if outcome.outcome == "skipped" else "its inputs came out equal"
             return [self._line(outcome.outcome, name, "", "", why)]
         return [self._line(outcome.outcome, name, duration(outcome.seconds), _amount(outcome), _causes(outcome))]
+
+    def _rolled(self, roll: _Roll, outcome: Outcome) -> list[str]:
+        if (outcome.asset, outcome.partition) not in self.planned:
+            return []
+        roll.add(outcome)
+        if roll.left:
+            return []
+        del self.rolled[outcome.asset]
+        return self._roll_lines(roll)
+
+    def _roll_lines(self, roll: _Roll) -> list[str]:
+        """Return one line for each outcome of an asset's partitions."""
+        lines = []
+        for outcome, (keys, seconds, text) in roll.done.items():
+            took = duration(seconds) if outcome in {"built", "restored"} else ""
+            said = ranges(roll.part, keys) + (f"  {text}" if text else "")
+            lines.append(self._line(outcome, roll.part.asset, took, counted(len(keys), "partition"), said))
+        return lines
 
     def _line(self, outcome: str, name: str, took: str, amount: str, text: str) -> str:
         head = (
@@ -107,9 +177,11 @@ def summary_lines(terminal: Terminal, report: Report) -> list[str]:
     if total == 0:
         return ["nothing to do: there are no assets"]
     if report.status == "success" and counts == {"fresh": total}:
-        return [f"nothing to do: {counted(total, 'asset')} {'is' if total == 1 else 'are'} fresh"]
+        number = len({outcome.asset for outcome in report.assets})
+        partitions = f", with {counted(total, 'partition')}," if total > number else ""
+        return [f"nothing to do: {counted(number, 'asset')}{partitions} {'is' if number == 1 else 'are'} fresh"]
     lines = []
-    failed = [outcome for outcome in report.assets if outcome.outcome == "failed"]
+    failed = [outcome for outcome in report.acted if outcome.outcome == "failed"]
     if failed:
         names = ", ".join(label(outcome.asset, outcome.partition) for outcome in failed[:_NAMES_SHOWN])
         more = f" and {len(failed) - _NAMES_SHOWN:,} more" if len(failed) > _NAMES_SHOWN else ""

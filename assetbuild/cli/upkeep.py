@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from assetbuild.cli.formats import counted, size
+from assetbuild.cli.formats import counted, size, size_bytes
 from assetbuild.cli.options import json_option, open_project, selection_argument, yes_option
 from assetbuild.cli.terminal import Cell, Terminal
 from assetbuild.materialize.upkeep import GcReport
@@ -73,14 +73,16 @@ def clean_command(terminal: Terminal, selection: tuple[str, ...], *, yes: bool, 
 @click.command("gc")
 @click.option("--keep-days", type=click.FloatRange(min=0), metavar="N", help="Keep what was built in the last N days.")
 @click.option("--keep-last", type=click.IntRange(min=0), metavar="K", help="Keep the last K values of each asset.")
+@click.option("--max-size", metavar="SIZE", help="Remove old values, least recently used first, until all fits: '2GB'.")
 @click.option("-n", "--dry-run", is_flag=True, help="Remove nothing: say what would be removed.")
 @yes_option()
 @json_option()
 @click.pass_obj
-def gc_command(
+def gc_command(  # noqa: PLR0913  # one for each option
     terminal: Terminal,
     keep_days: float | None,
     keep_last: int | None,
+    max_size: str | None,
     *,
     dry_run: bool,
     yes: bool,  # noqa: ARG001  # accepted as everywhere; nothing that is removed is needed, so nothing is asked
@@ -90,12 +92,19 @@ def gc_command(
 
     What is materialized now is always kept.
     """
+    try:
+        max_bytes = None if max_size is None else size_bytes(max_size)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="'--max-size'") from error
     project = open_project(terminal)
-    report = project.gc(keep_days=keep_days, keep_last=keep_last, dry_run=dry_run)
+    report = project.gc(keep_days=keep_days, keep_last=keep_last, max_bytes=max_bytes, dry_run=dry_run)
     terminal.warn(project.warnings)
+    if max_bytes is not None and report.left_bytes > max_bytes:
+        terminal.note(f"{size(report.left_bytes)} are left, more than {size(max_bytes)}: all of it is materialized now")
     if as_json:
         items = [{"kind": item.kind, "name": item.name, "size_bytes": item.size_bytes} for item in report.removed]
-        terminal.json({"dry_run": dry_run, "removed": items, "size_bytes": report.bytes})
+        document = {"dry_run": dry_run, "removed": items, "size_bytes": report.bytes, "left_bytes": report.left_bytes}
+        terminal.json(document)
     terminal.print(*gc_lines(terminal, report, dry_run=dry_run))
     return 0
 

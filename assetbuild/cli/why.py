@@ -8,7 +8,7 @@ import click
 
 from assetbuild.cli.formats import ago, one_line, timestamp
 from assetbuild.cli.options import asset_argument, json_option, open_project, settings_options
-from assetbuild.cli.status import cause_text
+from assetbuild.cli.status import cause_text, label
 from assetbuild.cli.terminal import Cell, Terminal
 from assetbuild.plan.explain import Explanation
 from assetbuild.plan.model import Action, Cause
@@ -25,18 +25,25 @@ _ACTIONS: dict[Action, str] = {
 
 @click.command("why")
 @asset_argument()
+@click.option("--partition", metavar="KEY", help="The partition to explain; without it, the first that is not fresh.")
 @settings_options()
 @json_option()
 @click.pass_obj
-def why_command(
-    terminal: Terminal, asset: str, config_file: Path | None, settings: tuple[str, ...], *, as_json: bool
+def why_command(  # noqa: PLR0913  # one parameter per option
+    terminal: Terminal,
+    asset: str,
+    config_file: Path | None,
+    settings: tuple[str, ...],
+    *,
+    partition: str | None,
+    as_json: bool,
 ) -> int:
     """Explain ASSET: each component that moved, before and after, with a diff for code.
 
     For an asset that waits for another one, the chain down to the root is shown. Nothing is built or changed.
     """
     project = open_project(terminal, config_file, settings)
-    explanation = project.why(asset)
+    explanation = project.why(asset, partition)
     terminal.warn(project.warnings)
     if as_json:
         terminal.json(explanation.as_json())
@@ -48,7 +55,8 @@ def explanation_lines(terminal: Terminal, explanation: Explanation) -> list[str]
     """Return headline, causes with before and after, the chain to the root, and where today's value comes from."""
     step = explanation.step
     status = terminal.style(step.status, step.status)
-    lines = [f"{terminal.style(explanation.asset, 'title')} is {status}: {_ACTIONS[step.action]}"]
+    name = label(explanation.asset, explanation.partition)
+    lines = [f"{terminal.style(name, 'title')} is {status}: {_ACTIONS[step.action]}"]
     for cause in step.causes:
         lines += ["", *_cause_lines(terminal, cause)]
     if step.problem and step.problem not in {cause.message for cause in step.causes}:
@@ -78,6 +86,9 @@ def _diff_line(terminal: Terminal, line: str) -> str:
 
 def _facts(explanation: Explanation) -> list[list[Cell]]:
     facts: list[list[Cell]] = []
+    if explanation.partitions:
+        said = ", ".join(f"{number:,} {status}" for status, number in explanation.partitions.items())
+        facts.append([("partitions", "faint"), said])
     is_fresh = explanation.step.status == "fresh"  # the chain is then that of the last build
     if len(explanation.chain) > 1 or (is_fresh and explanation.chain and explanation.chain[0].causes):
         causes = explanation.chain[-1].causes

@@ -27,6 +27,8 @@ def asset(
     deps: Sequence[Key | AssetDefinition] = (),
     io_manager: str | None = None,
     partitions: Any = None,
+    batch: int | bool = False,
+    split_by: str | None = None,
     group: str | None = None,
     tags: Mapping[str, str] | None = None,
     owners: Sequence[str] = (),
@@ -41,6 +43,7 @@ def asset(
     env: Sequence[str] = (),
     checks: Sequence[Any] = (),
     unordered: bool = False,
+    on: Any = None,
 ) -> Callable[[Function], AssetDefinition]: ...
 def asset(
     function: Function | None = None,
@@ -50,6 +53,8 @@ def asset(
     deps: Sequence[Any] = (),
     io_manager: str | None = None,
     partitions: Any = None,
+    batch: int | bool = False,
+    split_by: str | None = None,
     group: str | None = None,
     tags: Mapping[str, str] | None = None,
     owners: Sequence[str] = (),
@@ -64,6 +69,7 @@ def asset(
     env: Sequence[str] = (),
     checks: Sequence[Any] = (),
     unordered: bool = False,
+    on: Any = None,
 ) -> AssetDefinition | Callable[[Function], AssetDefinition]:
     """Declare an asset: a value that the function computes from its upstream assets.
 
@@ -71,8 +77,10 @@ def asset(
     annotation asks. ``key`` is the function's name unless said otherwise;
     ``deps`` depends without loading; ``timeout`` is in seconds and ``retries``
     are extra attempts; assets of higher ``priority`` start first; ``memory``, bytes or
-    text such as ``"2 GB"``, is what the function takes at its peak. Nothing is checked here
-    beyond types: the graph reports all problems of all definitions at once.
+    text such as ``"2 GB"``, is what the function takes at its peak; ``on`` says when watch mode builds it.
+    With ``partitions`` it is called once for each key; with ``batch=10`` for up to ten stale keys, with ``batch=True``
+    for all of them, and returns a mapping of key to value, or one table that ``split_by`` splits by that column.
+    Nothing is checked here beyond types: the graph reports all problems of all definitions at once.
     """
 
     def decorate(decorated: Function, depth: int = 1) -> AssetDefinition:
@@ -97,12 +105,15 @@ def asset(
             env=env,
             code_version=code_version,
             partitions=partitions,
+            batch=batch,
+            split_by=split_by,
             checks=checks,
             retries=retries,
             timeout=timeout,
             pool=pool,
             priority=priority,
             memory=memory,
+            on=on,
         )
 
     if function is None:
@@ -123,6 +134,9 @@ def multi_asset(
     memory: int | str | None = None,
     env: Sequence[str] = (),
     partitions: Any = None,
+    batch: int | bool = False,
+    split_by: str | None = None,
+    on: Any = None,
 ) -> Callable[[Function], AssetDefinition]:
     """Declare one function that computes several assets.
 
@@ -147,12 +161,15 @@ def multi_asset(
             env=env,
             code_version=code_version,
             partitions=partitions,
+            batch=batch,
+            split_by=split_by,
             checks=(),
             retries=retries,
             timeout=timeout,
             pool=pool,
             priority=priority,
             memory=memory,
+            on=on,
         )
 
     return decorate
@@ -189,12 +206,15 @@ def _declared(
     env: Sequence[str],
     code_version: str | None,
     partitions: Any,
+    batch: int | bool,
+    split_by: str | None,
     checks: Sequence[Any],
     retries: int,
     timeout: float | None,
     pool: str | None,
     priority: float,
     memory: int | str | None,
+    on: Any,
 ) -> AssetDefinition:
     if isinstance(function, AssetDefinition):
         problems.append("the function is an asset already")
@@ -216,12 +236,15 @@ def _declared(
         env=() if isinstance(env, str) else tuple(env),
         code_version=code_version,
         partitions=partitions,
+        batch=_batch(batch, split_by, partitions, problems),
+        split_by=split_by,
         checks=tuple(checks),
         retries=retries,
         timeout=timeout,
         pool=pool,
         priority=priority,
         memory_bytes=_bytes(memory, problems),
+        on=on,
         problems=tuple(problems),
     )
     declare(definition)
@@ -259,6 +282,22 @@ def _bytes(memory: int | str | None, problems: list[str]) -> int:
         problems.append(f"memory={memory!r} is no size: write bytes, or text such as '2 GB'")
         return 0
     return int(float(match[1]) * 1024 ** " kMGT".index(match[2] or " "))
+
+
+def _batch(batch: Any, split_by: Any, partitions: Any, problems: list[str]) -> int | None:
+    """Return how many partitions one call takes: None for one, 0 for any number."""
+    if split_by is not None and (not isinstance(split_by, str) or not split_by):
+        problems.append(f"split_by={split_by!r} names no column")
+    if isinstance(batch, bool):
+        found = 0 if batch or split_by is not None else None
+    elif isinstance(batch, int) and batch > 0:
+        found = batch
+    else:
+        problems.append(f"batch={batch!r} is no number of partitions: write True for all of them, or 1 or more")
+        return None
+    if partitions is None and (found is not None or split_by is not None):
+        problems.append(f"{'split_by' if split_by is not None else 'batch'} is for assets with partitions")
+    return found
 
 
 def _dep(dep: Any, problems: list[str]) -> str:

@@ -11,12 +11,16 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import TYPE_CHECKING, TypeAlias
 
 from assetbuild.declare.definitions import AssetDefinition, Origin, SourceDefinition
 
+if TYPE_CHECKING:
+    from assetbuild.declare.automation import AutomationDefinition  # most projects have none, and import nothing
+
 __all__ = ["Definition", "caller_origin", "collecting", "declare"]
 
-Definition = AssetDefinition | SourceDefinition
+Definition: TypeAlias = "AssetDefinition | SourceDefinition | AutomationDefinition"
 
 _collected: ContextVar[list[Definition] | None] = ContextVar("assetbuild_collected", default=None)
 

@@ -6,11 +6,14 @@ does, so that all problems of all definitions can be reported at once.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["AssetDefinition", "DataVersion", "Origin", "Out", "SourceDefinition"]
+__all__ = ["AssetDefinition", "DataVersion", "Origin", "Out", "SourceDefinition", "path_names"]
+
+_NAME = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +56,17 @@ class AssetDefinition:
     env: tuple[str, ...] = ()
     code_version: str | None = None
     partitions: Any = None
+    batch: int | None = None
+    """One call for up to this many stale partitions; 0 for all of them, None for one."""
+    split_by: str | None = None
+    """The column by which the returned table is split into partitions."""
     checks: tuple[Any, ...] = ()
     retries: int = 0
     timeout: float | None = None
     pool: str | None = None
     priority: float = 0
     memory_bytes: int = 0
+    on: Any = None
     problems: tuple[str, ...] = ()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -70,14 +78,18 @@ class AssetDefinition:
 class SourceDefinition:
     """Data that is built outside: a file, a glob, a directory, or an observe function.
 
-    Exactly one of ``path`` and ``observe`` is set. ``path`` is relative to the project folder.
+    Exactly one of ``path`` and ``observe`` is set. ``path`` is relative to the project folder. A ``{name}`` in it makes
+    the source partitioned; ``dimensions`` are these names.
+    Watch mode polls the function every ``every_s`` seconds.
     """
 
     key: str
     origin: Origin
     path: str | None = None
     observe: Callable[..., Any] | None = None
+    every_s: float | None = None
     optional: bool = False
+    partitions: Any = None
     options: Mapping[str, Any] = field(default_factory=dict)
     group: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -85,6 +97,11 @@ class SourceDefinition:
     description: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """The names in braces in the path, in order, each once: ``data/{year}/{day}.csv`` has ``year`` and ``day``."""
+        return path_names(self.path) if self.path and "{" in self.path else ()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the observe function itself."""
@@ -102,3 +119,8 @@ class DataVersion:
     """
 
     version: str
+
+
+def path_names(path: str) -> tuple[str, ...]:
+    """Return the names in braces in a path, in order, each once."""
+    return tuple(dict.fromkeys(_NAME.findall(path)))

@@ -2,9 +2,11 @@
 
     recipe + data versions of the inputs  ->  build key (one hash)  +  components (its parts, to explain it)
 
-The build key is a digest over the canonical encoding of, in this order: asset key, partition key, code
-version, config version, environment, IO manager, and the inputs sorted by parameter and key. The components
-hold the same facts unhashed enough to name the one that moved; secrets and environment values only as hashes.
+The build key is made in two steps, so that ten thousand partitions share the first. The *stem* is a digest over the
+canonical encoding of, in this order: asset key, code version, config version, environment, IO manager, and how each
+input is read, sorted by parameter and key. The key is the hash of the stem, the version of each input in the same
+order (16 bytes each, so their number needs no mark), and the partition key. The components hold the same facts
+unhashed enough to name the one that moved; secrets and environment values only as hashes.
 """
 
 from __future__ import annotations
@@ -13,10 +15,30 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import xxhash
+
 from assetbuild.fingerprint.encoding import digest
 from assetbuild.graph.model import AssetInput
 
-__all__ = ["InputVersion", "Recipe", "Shown", "build_key", "components", "edge_version", "environment_part"]
+__all__ = [
+    "ABSENT",
+    "InputVersion",
+    "Recipe",
+    "Shown",
+    "build_key",
+    "build_stem",
+    "components",
+    "edge_order",
+    "edge_version",
+    "environment_part",
+    "input_components",
+    "key_of",
+    "partitions_version",
+    "recipe_components",
+]
+
+ABSENT = digest("input", "absent")
+"""The version of an input that is not there and may be: an optional source, the partition before the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +70,22 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class InputVersion:
-    """One input with its data version, and the versions of its parts (columns, files) where they are known."""
+    """One input with its data version, and the versions of its parts (columns, files, partitions) where they are known.
+
+    ``keys`` are the partition keys that are read; None for an input without partitions.
+    """
 
     edge: AssetInput
     version: str
     parts: Mapping[str, str] = field(default_factory=dict)
+    keys: tuple[str, ...] | None = None
 
 
 def edge_version(given: InputVersion) -> str:
     """Return the version that counts for an edge: of the columns it reads, where these are known, else of the whole."""
     columns = given.edge.columns
+    if given.edge.is_many:  # made of the versions of the partitions, each of the columns that count
+        return given.version
     if columns is None or any(column not in given.parts for column in columns):
         return given.version
     return digest("columns", [[column, given.parts[column]] for column in columns])
@@ -68,34 +96,62 @@ def environment_part(value: str | None) -> str:
     return digest("env", value)
 
 
+def partitions_version(keys: Iterable[str], versions: bytes | bytearray | memoryview) -> bytes:
+    """Return the version of many partitions read as one input: of their keys, and their versions, 16 bytes each."""
+    state = xxhash.xxh3_128(b"assetbuild-1 partitions\0")
+    state.update("\0".join(keys).encode("utf-8", "surrogatepass"))
+    state.update(len(versions).to_bytes(8, "big"))
+    state.update(versions)
+    return state.digest()
+
+
+def edge_order(edges: Iterable[AssetInput]) -> list[AssetInput]:
+    """Return the inputs that count in a build key, in its order."""
+    return sorted((edge for edge in edges if not edge.is_order_only), key=_edge_place)
+
+
+def build_stem(asset: str, recipe: Recipe, edges: Iterable[AssetInput]) -> bytes:
+    """Return what the build keys of all partitions of an asset have in common."""
+    said = [
+        asset,
+        recipe.code_version,
+        [[key, recipe.config[key].version] for key in sorted(recipe.config)],
+        [[name, recipe.env[name]] for name in sorted(recipe.env)],
+        _sorted(recipe.io_manager),
+        [_edge_place(edge) for edge in edge_order(edges)],
+    ]
+    return bytes.fromhex(digest("build stem", said))
+
+
+def key_of(stem: bytes, versions: bytes, partition: str | None) -> str:
+    """Return the build key of one (asset, partition), from the versions of its inputs, 16 bytes each, in order."""
+    if partition is None:
+        return xxhash.xxh3_128_hexdigest(b"\0".join((stem, versions)))
+    return xxhash.xxh3_128_hexdigest(b"\1".join((stem, versions, partition.encode("utf-8", "surrogatepass"))))
+
+
 def build_key(asset: str, partition: str | None, recipe: Recipe, inputs: Iterable[InputVersion]) -> str:
     """Return the build key of one (asset, partition)."""
-    edges = sorted(
-        (
-            given.edge.parameter or "",
-            given.edge.key,
-            _load_word(given.edge),
-            () if given.edge.columns is None else ("columns", *given.edge.columns),
-            edge_version(given),
-        )
-        for given in inputs
-    )
-    return digest(
-        "build key",
-        [
-            asset,
-            partition,
-            recipe.code_version,
-            [[key, recipe.config[key].version] for key in sorted(recipe.config)],
-            [[name, recipe.env[name]] for name in sorted(recipe.env)],
-            _sorted(recipe.io_manager),
-            edges,
-        ],
-    )
+    given = sorted((each for each in inputs if not each.edge.is_order_only), key=lambda each: _edge_place(each.edge))
+    versions = b"".join(bytes.fromhex(edge_version(each)) for each in given)
+    return key_of(build_stem(asset, recipe, [each.edge for each in given]), versions, partition)
+
+
+def _edge_place(edge: AssetInput) -> list[object]:
+    columns = [] if edge.columns is None else ["columns", *edge.columns]
+    read: list[object] = [edge.parameter or "", edge.key, _load_word(edge), columns]
+    # Said only where there are partitions.
+    # The partitions themselves count by their keys and versions.
+    return read if edge.mapping is None else [*read, edge.mapping.kind, edge.key_column or "", edge.as_mapping]
 
 
 def components(recipe: Recipe, inputs: Iterable[InputVersion]) -> dict[str, Any]:
     """Return the parts of a build key as JSON-able data, for explaining it later."""
+    return {**recipe_components(recipe), "inputs": input_components(inputs)}
+
+
+def recipe_components(recipe: Recipe) -> dict[str, Any]:
+    """Return the parts that all partitions of an asset share."""
     return {
         "code_version": recipe.code_version,
         "declared": recipe.declared,
@@ -104,18 +160,32 @@ def components(recipe: Recipe, inputs: Iterable[InputVersion]) -> dict[str, Any]
         "config": {key: [part.version, part.shown] for key, part in sorted(recipe.config.items())},
         "env": dict(sorted(recipe.env.items())),
         "io_manager": _sorted(recipe.io_manager),
-        "inputs": [
-            {
-                "parameter": given.edge.parameter,
-                "key": given.edge.key,
-                "load": _load_word(given.edge),
-                "columns": list(given.edge.columns) if given.edge.columns is not None else None,
-                "version": edge_version(given),
-                "data_version": given.version,
-            }
-            for given in sorted(inputs, key=lambda given: (given.edge.key, given.edge.parameter or ""))
-        ],
     }
+
+
+def input_components(inputs: Iterable[InputVersion]) -> list[dict[str, Any]]:
+    """Return the parts of a build key that are the inputs' own."""
+    return [
+        {
+            "parameter": given.edge.parameter,
+            "key": given.edge.key,
+            "load": _load_word(given.edge),
+            "columns": list(given.edge.columns) if given.edge.columns is not None else None,
+            "version": edge_version(given),
+            "data_version": given.version,
+            **_partition_part(given),
+        }
+        for given in sorted(inputs, key=lambda given: (given.edge.key, given.edge.parameter or ""))
+        if not given.edge.is_order_only
+    ]
+
+
+def _partition_part(given: InputVersion) -> dict[str, Any]:
+    if given.edge.mapping is None:
+        return {}
+    # The keys of many partitions stand with their versions under the data version.
+    key = given.keys[0] if given.keys and not given.edge.is_many else None
+    return {"mapping": given.edge.mapping.text, "partition": key}
 
 
 def _load_word(edge: AssetInput) -> str:

@@ -53,7 +53,11 @@ _BY_SPELLING = {
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """One annotation, read: the load word, the type itself, and what ``Annotated`` added."""
+    """One annotation, read: the load word, the type itself, and what ``Annotated`` added.
+
+    ``as_mapping`` is set for ``dict[str, T]`` and ``Mapping[str, T]``, and ``element`` is then the word of T: how one
+    partition is loaded where the input is many. ``load`` stays that of the whole, as for a value that is a dict.
+    """
 
     load: str | None = None
     type: Any = None
@@ -61,6 +65,8 @@ class Annotation:
     config: type | None = None
     context: bool = False
     allows_none: bool = False
+    as_mapping: bool = False
+    element: str | None = None
     problem: str = ""
 
 
@@ -90,6 +96,10 @@ def read_annotation(annotation: Any, namespace: Mapping[str, Any]) -> Annotation
         return Annotation(type=annotation, context=True)
     if is_config(annotation):
         return Annotation(type=annotation, config=annotation)
+    if (element := _mapped(annotation)) is not _NO_MAPPING:
+        word = None if element is Any else read_annotation(element, namespace).load
+        whole = Mapping if isinstance(annotation, _Unbound) else annotation
+        return Annotation(load="value", type=whole, allows_none=allows_none, as_mapping=True, element=word)
     if isinstance(annotation, _Unbound):
         load = next((word for spelling, word in _BY_SPELLING.items() if spelling.fullmatch(annotation.text)), None)
         if load is None:
@@ -98,16 +108,34 @@ def read_annotation(annotation: Any, namespace: Mapping[str, Any]) -> Annotation
     return Annotation(load=_load_word(annotation), type=annotation, allows_none=allows_none)
 
 
-class _Unbound:
-    """A name that exists only while type checking, with the attributes that were asked of it: ``pl.DataFrame``."""
+def _mapped(annotation: Any) -> Any:
+    """Return the T of ``dict[str, T]`` or ``Mapping[str, T]``."""
+    if isinstance(annotation, _Unbound):
+        is_mapping = re.fullmatch(r"([A-Za-z_.]*\.)?(Mapping|Dict)", annotation.text) is not None
+        arguments = annotation.arguments
+    else:
+        is_mapping = typing.get_origin(annotation) in {dict, Mapping}
+        arguments = typing.get_args(annotation)
+    return arguments[1] if is_mapping and len(arguments) == 2 and arguments[0] is str else _NO_MAPPING  # noqa: PLR2004
 
-    def __init__(self, text: str) -> None:
+
+_NO_MAPPING = object()
+
+
+class _Unbound:
+    """A name that exists only while type checking, with what was asked of it: ``pl.DataFrame``, ``Mapping[str, T]``."""
+
+    def __init__(self, text: str, arguments: tuple[Any, ...] = ()) -> None:
         self.text = text
+        self.arguments = arguments
 
     def __getattr__(self, name: str) -> _Unbound:
         if name.startswith("__"):
             raise AttributeError(name)
         return _Unbound(f"{self.text}.{name}")
+
+    def __getitem__(self, arguments: Any) -> _Unbound:
+        return _Unbound(self.text, arguments if isinstance(arguments, tuple) else (arguments,))
 
     def __call__(self) -> None:
         """Be callable, which typing asks of the arguments of Annotated and Union."""

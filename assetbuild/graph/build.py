@@ -10,24 +10,29 @@ import heapq
 import inspect
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from assetbuild.declare.definitions import AssetDefinition, Origin, SourceDefinition
+from assetbuild.declare.collect import Definition
+from assetbuild.declare.definitions import AssetDefinition, Origin, Out, SourceDefinition
 from assetbuild.declare.keys import asset_key, path_part
 from assetbuild.errors import DefinitionError, Problem, closest
 from assetbuild.graph.annotations import Annotation, namespace_of, read_annotation
 from assetbuild.graph.model import Asset, AssetInput, Graph, Source
+from assetbuild.graph.partitions import Partitions
 
-__all__ = ["build_graph", "relative_place"]
+if TYPE_CHECKING:
+    from assetbuild.declare.automation import AutomationDefinition
+
+__all__ = ["build_graph", "graph_on_demand", "relative_place"]
 
 _NAMED = 8
 _VARIADIC = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
 
 
 def build_graph(
-    definitions: Sequence[AssetDefinition | SourceDefinition],
+    definitions: Sequence[Definition],
     *,
     root: Path,
     io_managers: Iterable[str] | None = None,
@@ -42,6 +47,16 @@ def build_graph(
     return _GraphBuilder(root, definitions, io_managers, pools, location_of).graph()
 
 
+def graph_on_demand(definitions: Sequence[Definition], *, root: Path) -> Graph:
+    """Return the graph of definitions that another process has validated; an asset is resolved when it is asked for.
+
+    It has assets and nothing else: no sources, no order.
+    """
+    graph = Graph((), ())
+    graph.assets = _OnDemand(_GraphBuilder(root, definitions, None, None, None))
+    return graph
+
+
 def relative_place(origin: Origin, root: Path) -> tuple[str, int]:
     """Return file and line of an origin, the file relative to the project folder where it lies inside."""
     file = origin.file
@@ -53,38 +68,44 @@ class _GraphBuilder:
     def __init__(
         self,
         root: Path,
-        definitions: Sequence[AssetDefinition | SourceDefinition],
+        definitions: Sequence[Definition],
         io_managers: Iterable[str] | None,
         pools: Mapping[str, int] | None,
         location_of: Callable[[str, str], str] | None,
     ) -> None:
         self.root = root
-        self.definitions = definitions
+        self.definitions = [d for d in definitions if isinstance(d, (AssetDefinition, SourceDefinition))]
+        self.automations = [d for d in definitions if not isinstance(d, (AssetDefinition, SourceDefinition))]
         self.io_managers = None if io_managers is None else frozenset(io_managers)
         self.pools = pools
         self.location_of = location_of
         self.problems: list[Problem] = []
         self.places: dict[str, list[Origin]] = defaultdict(list)
-        for definition in definitions:
+        for definition in self.definitions:
             for key in _keys(definition):
                 self.places[key].append(definition.origin)
+        self.partitions = Partitions(self.definitions, self.problem)
 
     def graph(self) -> Graph:
         for definition in self.definitions:
             self._check_own(definition)
         self._check_duplicates()
         self._check_locations()
+        self._check_folders()
         assets = [
             asset
             for definition in self.definitions
             if isinstance(definition, AssetDefinition)
             for asset in self._assets(definition)
         ]
-        sources = [Source(d.key, d) for d in self.definitions if isinstance(d, SourceDefinition)]
+        sources = [
+            Source(d.key, d, self.partitions.of(d.key)) for d in self.definitions if isinstance(d, SourceDefinition)
+        ]
         ordered = self._ordered({asset.key: asset for asset in assets})
+        automations = self._automations(Graph(assets, sources))
         if self.problems:
             raise DefinitionError(*self.problems)
-        return Graph(ordered, sorted(sources, key=lambda source: source.key))
+        return Graph(ordered, sorted(sources, key=lambda source: source.key), automations)
 
     def problem(self, headline: str, origin: Origin, *facts: tuple[str, str], advice: str = "") -> None:
         """Note a problem at the place of a definition."""
@@ -95,6 +116,15 @@ class _GraphBuilder:
         """Return ``file:line`` of an origin."""
         file, line = relative_place(origin, self.root)
         return f"{file}:{line}"
+
+    def _automations(self, graph: Graph) -> Iterable[AutomationDefinition]:
+        assets = [d for d in self.definitions if isinstance(d, AssetDefinition)]
+        if not self.automations and all(asset.on is None for asset in assets):
+            return ()
+        # Imported here: most projects have none of it.
+        from assetbuild.graph.automation import check_automations  # noqa: PLC0415
+
+        return check_automations(self.automations, assets, graph, self.problem, self.shown_place).values()
 
     def _check_own(self, definition: AssetDefinition | SourceDefinition) -> None:
         name = _name(definition)
@@ -167,8 +197,43 @@ class _GraphBuilder:
                     advice=f"{rename}rename one of them." if rename else "Rename one of them.",
                 )
 
+    def _check_folders(self) -> None:
+        """Report values that would lie among the partitions of another asset: their folder is theirs alone."""
+        files: dict[str, tuple[str, Origin]] = {}
+        folders: dict[str, tuple[str, Origin]] = {}
+        for definition in self.definitions:
+            for out in definition.outs if isinstance(definition, AssetDefinition) else ():
+                key = out.key or ""
+                path = "/".join(path_part(part) for part in key.split("/")).casefold()
+                if self._is_file(out, path):
+                    files[path] = (key, definition.origin)
+                    if isinstance(definition, AssetDefinition) and definition.partitions is not None:
+                        folders[path] = (key, definition.origin)
+        for path, (key, origin) in sorted(files.items()) if folders else ():
+            parents = [path[:at] for at, letter in enumerate(path) if letter == "/"]
+            for folder, where in (folders[parent] for parent in parents if parent in folders):
+                self.problem(
+                    f"asset {key!r} would lie among the partitions of {folder!r}",
+                    origin,
+                    ("partitioned", self.shown_place(where)),
+                    advice="Rename one of them.",
+                )
+
+    def _is_file(self, out: Out, path: str) -> bool:
+        """Return whether an asset's value lies in the warehouse at the path of its key."""
+        if self.location_of is None or out.io_manager is None or not self._is_registered(out.io_manager):
+            return True
+        return self.location_of(out.key or "", out.io_manager).casefold().endswith(f"/{path}")
+
     def _is_registered(self, io_manager: str) -> bool:
         return self.io_managers is None or io_manager in self.io_managers
+
+    def resolved(self, definition: AssetDefinition) -> list[Asset]:
+        """Return the assets of one definition; raise DefinitionError when it has problems."""
+        assets = self._assets(definition)
+        if self.problems:
+            raise DefinitionError(*self.problems)
+        return assets
 
     def _assets(self, definition: AssetDefinition) -> list[Asset]:
         bound = self._bind(definition)
@@ -214,8 +279,9 @@ class _GraphBuilder:
             if key and key not in self.places:
                 self._unknown(definition, key, "'deps'")
             elif key and key not in loaded:
-                inputs.append(AssetInput(key, None))
+                inputs.append(self.partitions.mapped(definition, AssetInput(key, None)))
                 loaded.add(key)
+        inputs.extend(AssetInput(key, None, is_order_only=True) for key in self.partitions.given_by(definition))
         bound["inputs"] = tuple(inputs)
         if signature.return_annotation is not inspect.Signature.empty:
             returns = read_annotation(signature.return_annotation, namespace)
@@ -253,8 +319,15 @@ class _GraphBuilder:
                 return None
             self._unknown(definition, key, f"parameter {parameter.name!r}")
             return None
-        load = annotation.load if annotation.load != "none" else None
-        return AssetInput(key, parameter.name, load, columns, said.partitions if said is not None else None)
+        edge = AssetInput(
+            key,
+            parameter.name,
+            annotation.load if annotation.load != "none" else None,
+            columns,
+            key_column=said.key_column if said is not None else None,
+            is_optional=annotation.allows_none,
+        )
+        return self.partitions.mapped(definition, edge, annotation)
 
     def _unknown(self, definition: AssetDefinition, key: str, where: str) -> None:
         near = closest(key, self.places)
@@ -276,7 +349,11 @@ class _GraphBuilder:
 
     def _ordered(self, assets: dict[str, Asset]) -> list[Asset]:
         # Kahn's algorithm with a heap: among the assets that could come next, the smallest key does.
-        waiting = {key: {edge.key for edge in asset.inputs if edge.key in assets} for key, asset in assets.items()}
+        # An asset may read earlier partitions of its own.
+        waiting = {
+            key: {edge.key for edge in asset.inputs if edge.key in assets and not self._is_own(asset, edge)}
+            for key, asset in assets.items()
+        }
         downstream: dict[str, list[str]] = defaultdict(list)
         for key, upstream in waiting.items():
             for up in upstream:
@@ -295,6 +372,9 @@ class _GraphBuilder:
             done = {asset.key for asset in order}
             self._report_cycles({key: upstream for key, upstream in waiting.items() if key not in done}, assets)
         return order
+
+    def _is_own(self, asset: Asset, edge: AssetInput) -> bool:
+        return edge.key == asset.key and edge.mapping is not None
 
     def _report_cycles(self, waiting: dict[str, set[str]], assets: dict[str, Asset]) -> None:
         reported: set[str] = set()
@@ -322,6 +402,33 @@ class _GraphBuilder:
                 *(("through", f"{key} at {self.shown_place(assets[key].origin)}") for key in cycle),
                 advice="Break the cycle by dropping one of these dependencies.",
             )
+
+
+class _OnDemand(Mapping[str, Asset]):
+    """Assets by key, resolved one by one: a worker runs a part of them, and reading all annotations takes its time."""
+
+    def __init__(self, builder: _GraphBuilder) -> None:
+        self._builder = builder
+        self._definitions = {
+            key: definition
+            for definition in builder.definitions
+            if isinstance(definition, AssetDefinition)
+            for key in _keys(definition)
+        }
+        self._resolved: dict[str, Asset] = {}
+
+    def __getitem__(self, key: str) -> Asset:
+        found = self._resolved.get(key)
+        if found is None:
+            self._resolved.update({asset.key: asset for asset in self._builder.resolved(self._definitions[key])})
+            found = self._resolved[key]
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._definitions)
+
+    def __len__(self) -> int:
+        return len(self._definitions)
 
 
 def _keys(definition: AssetDefinition | SourceDefinition) -> tuple[str, ...]:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections import abc
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from assetbuild.declare.definitions import AssetDefinition, Origin, Out, SourceDefinition
+
+if TYPE_CHECKING:  # most projects have neither automation nor partitions, and import nothing for them
+    from assetbuild.declare.automation import AutomationDefinition
+    from assetbuild.declare.partitions import PartitionsDefinition
+    from assetbuild.graph.mapping import Mapping
 
 __all__ = ["Asset", "AssetInput", "Graph", "Source"]
 
@@ -18,14 +24,30 @@ class AssetInput:
 
     ``parameter`` is None for ``deps=``, which are not loaded. ``load`` names the type
     that the annotation asks for (``graph/annotations.py`` lists them); None means
-    what the IO manager gives. With ``columns``, only those columns are read.
+    what the IO manager gives. With ``columns``, only those columns are read. ``mapping`` says which partitions of an
+    upstream that has some; many are loaded as one table, with their keys in ``key_column``, or ``as_mapping``.
+    ``is_optional``: None is given for a partition that is not there. ``is_order_only``: the upstream tells
+    which partitions there are, so it comes first, and its data is not read.
     """
 
     key: str
     parameter: str | None
     load: str | None = None
     columns: tuple[str, ...] | None = None
-    mapping: Any = None
+    mapping: Mapping | None = None
+    key_column: str | None = None
+    as_mapping: bool = False
+    is_optional: bool = False
+    is_order_only: bool = False
+
+    def one(self) -> AssetInput:
+        """Return this input as it reads one of its partitions."""
+        return replace(self, mapping=None)
+
+    @property
+    def is_many(self) -> bool:
+        """The input is any number of partitions, and not one value."""
+        return self.mapping is not None and self.mapping.is_many
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,6 +72,17 @@ class Asset:
         return self.definition.origin
 
     @property
+    def partitions(self) -> PartitionsDefinition | None:
+        """The set of its partitions; None when it has none."""
+        partitions: PartitionsDefinition | None = self.definition.partitions
+        return partitions
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """The names of the dimensions of its partition keys; nothing when they have one, or there are none."""
+        return tuple(name for name, _ in getattr(self.definition.partitions, "dimensions", ()))
+
+    @property
     def returns_nothing(self) -> bool:
         """The function is annotated ``-> None``: it has side effects and no value."""
         return self.returns == "none"
@@ -57,10 +90,11 @@ class Asset:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Source:
-    """One source of the graph."""
+    """One source of the graph. ``partitions`` when its path has a pattern, such as ``data/{date}.csv``."""
 
     key: str
     definition: SourceDefinition
+    partitions: PartitionsDefinition | None = None
 
     @property
     def origin(self) -> Origin:
@@ -71,10 +105,13 @@ class Source:
 class Graph:
     """Assets in build order (Kahn, smallest key first), sources by key, and the edges between them."""
 
-    def __init__(self, assets: Iterable[Asset], sources: Iterable[Source]) -> None:
-        """Take assets that are already validated and in build order."""
-        self.assets: Mapping[str, Asset] = {asset.key: asset for asset in assets}
-        self.sources: Mapping[str, Source] = {source.key: source for source in sources}
+    def __init__(
+        self, assets: Iterable[Asset], sources: Iterable[Source], automations: Iterable[AutomationDefinition] = ()
+    ) -> None:
+        """Take assets that are already validated and in build order; sensors and schedules by name."""
+        self.assets: abc.Mapping[str, Asset] = {asset.key: asset for asset in assets}
+        self.sources: abc.Mapping[str, Source] = {source.key: source for source in sources}
+        self.automations: abc.Mapping[str, AutomationDefinition] = {item.name: item for item in automations}
 
     @cached_property
     def _upstream(self) -> dict[str, tuple[str, ...]]:

@@ -52,9 +52,9 @@ _SHOWN = 8  # So many known names fit on one line of a message.
 
 
 class Verdict(NamedTuple):
-    """What a plan says about one asset: its status, and the kinds of its causes."""
+    """What a plan says about one asset: its status, or those of its partitions, and the kinds of their causes."""
 
-    status: str
+    statuses: frozenset[str]
     cause_kinds: frozenset[str]
 
 
@@ -191,7 +191,7 @@ class _Evaluation:
             )
             return set()
         if said.name == "status":
-            return {key for key, verdict in self.verdicts.items() if verdict.status == value}
+            return {key for key, verdict in self.verdicts.items() if value in verdict.statuses}
         if value == "any":
             return {key for key, verdict in self.verdicts.items() if verdict.cause_kinds - {"upstream"}}
         return {key for key, verdict in self.verdicts.items() if value in verdict.cause_kinds}

@@ -15,7 +15,7 @@ import importlib.util
 import os
 import sys
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import CodeType, ModuleType, TracebackType
@@ -23,6 +23,7 @@ from typing import ClassVar, Self
 
 from assetbuild.errors import AssetbuildError, DefinitionError, Problem, closest
 from assetbuild.fingerprint.code.source import OWN_PACKAGES, FirstParty, SourceFile
+from assetbuild.load.journal import Entry, Journal
 
 __all__ = ["Importer"]
 
@@ -38,11 +39,24 @@ class Importer(importlib.abc.MetaPathFinder):
     _roots: ClassVar[set[str]] = set()
     """The folders of all projects that this process has loaded."""
 
-    def __init__(self, root: Path, *, search: Sequence[Path] = (), bundle: Mapping[str, bytes] | None = None) -> None:
-        """Take the project folder, more folders to import from, and bytes to use in place of what is on disk."""
+    def __init__(
+        self,
+        root: Path,
+        *,
+        search: Sequence[Path] = (),
+        bundle: Mapping[str, bytes] | None = None,
+        journal: Journal | None = None,
+    ) -> None:
+        """Take the project folder, more folders to import from, and bytes to use in place of what is on disk.
+
+        The journal is that of a load of which some modules stay.
+        """
+        self.journal = Journal() if journal is None else journal
         self.root = Path(os.path.abspath(root))
         self.first_party = FirstParty(self.root, search)
         self.files: dict[str, SourceFile] = {}
+        self.stamps: dict[str, tuple[int, int, int] | None] = {}
+        """Time of change, size and inode of each file that was read, as they were then."""
         self._bundle = dict(bundle or {})
         source_layout = self.root / "src"
         folders = [self.root, *([source_layout] if source_layout.is_dir() else []), *search]
@@ -87,6 +101,12 @@ class Importer(importlib.abc.MetaPathFinder):
         Tests stay, which may be what runs here.
         """
         self._roots.add(f"{self.root}{os.sep}")
+        for name in self.loaded():
+            del sys.modules[name]
+
+    def loaded(self) -> dict[str, ModuleType]:
+        """Return the first-party modules that are loaded, by name: those that ``purge`` forgets."""
+        found = {}
         for name, module in list(sys.modules.items()):
             parts = name.split(".")
             if name == "__main__" or parts[0] in OWN_PACKAGES:
@@ -94,7 +114,28 @@ class Importer(importlib.abc.MetaPathFinder):
             is_test = parts[0] == "tests" or parts[-1] == "conftest" or parts[-1].startswith("test_")
             loader = getattr(getattr(module, "__spec__", None), "loader", None)
             if isinstance(loader, _BytesLoader) or (not is_test and self._lies_in_a_project(module)):
-                del sys.modules[name]
+                found[name] = module
+        return found
+
+    def keep(self, other: Importer) -> None:
+        """Take over what another importer knows of the modules in the journal."""
+        self.first_party = other.first_party
+        for entry in self.journal.entries.values():
+            self.files[entry.path] = other.files[entry.path]
+            self.stamps[entry.path] = other.stamps.get(entry.path)
+
+    def moved_in(self, bundle: Mapping[str, bytes]) -> set[str] | None:
+        """Return the files that are others in this bundle than in that of this importer; None when one came or went."""
+        if bundle.keys() != self._bundle.keys():
+            return None
+        return {path for path, data in bundle.items() if data != self._bundle[path]}
+
+    def adopt(self) -> None:
+        """Become the loader of the modules that were taken over; the importer that loaded them is then not needed."""
+        for entry in self.journal.entries.values():
+            loader = getattr(entry.module.__spec__, "loader", None)
+            if isinstance(loader, _BytesLoader):
+                loader.importer = self
 
     def load(self, name: str) -> ModuleType:
         """Import a module by name; raise DefinitionError with place and mend when it does not load."""
@@ -112,7 +153,13 @@ class Importer(importlib.abc.MetaPathFinder):
         known = self.files.get(path)
         if known is None:
             data = self._bundle.get(path)
-            known = self.files[path] = SourceFile.of(path, Path(path).read_bytes() if data is None else data)
+            if data is None:
+                with open(path, "rb") as file:
+                    status = os.fstat(file.fileno())
+                    data = file.read()
+                # From before the reading: a file that is saved meanwhile has another one afterwards.
+                self.stamps[path] = (status.st_mtime_ns, status.st_size, status.st_ino)
+            known = self.files[path] = SourceFile.of(path, data)
         return known.data
 
     # -- the finder ------------------------------------------------------------------------------------------
@@ -236,11 +283,18 @@ class _BytesLoader(importlib.machinery.SourceFileLoader):
 
     def __init__(self, fullname: str, path: str, importer: Importer) -> None:
         super().__init__(fullname, path)
-        self._importer = importer
+        self.importer = importer
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Run the module, and note what it does meanwhile."""
+        code = self.get_code(module.__name__)
+        journal = self.importer.journal
+        with journal.executing(Entry(module, self.path, code)):
+            exec(code, module.__dict__)  # noqa: S102  # what importing is
 
     def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002  # the protocol's name
         """Compile the bytes that were read, and no others."""
-        data = self._importer.read(self.path)
+        data = self.importer.read(self.path)
         try:
             importlib.util.decode_source(data)  # compile() passes over bytes in comments that are no text
             return compile(data, self.path, "exec", dont_inherit=True)
@@ -253,7 +307,7 @@ class _BytesLoader(importlib.machinery.SourceFileLoader):
 
     def get_data(self, path: str | os.PathLike[str]) -> bytes:
         """Return the source's bytes as they were read; other files as they are."""
-        return self._importer.read(self.path) if os.fspath(path) == self.path else super().get_data(os.fspath(path))
+        return self.importer.read(self.path) if os.fspath(path) == self.path else super().get_data(os.fspath(path))
 
 
 def _one_line(error: BaseException) -> str:

@@ -28,13 +28,14 @@ from assetbuild.load.settings import Settings
 from assetbuild.record.stamps import StampCache, stat_stamp
 
 if TYPE_CHECKING:
+    from assetbuild.declare.automation import AutomationDefinition
     from assetbuild.fingerprint.code.model import Widened
     from assetbuild.load.reads import Reads
     from assetbuild.load.recipes import Recipes
 
-__all__ = ["KeptRecipes", "Manifest", "forget_manifest", "read_manifest", "write_manifest"]
+__all__ = ["KeptRecipes", "Manifest", "Trace", "forget_manifest", "read_manifest", "trace_of", "write_manifest"]
 
-_FORMAT = 1
+_FORMAT = 2
 _ABSENT = "absent"
 
 
@@ -46,6 +47,8 @@ class Manifest:
     recipes: KeptRecipes
     files: Mapping[str, str]
     """Absolute path of each first-party file to the hash of its bytes."""
+    read_files: frozenset[str] = frozenset()
+    read_folders: frozenset[tuple[str, bool]] = frozenset()
 
 
 class KeptRecipes:
@@ -72,13 +75,40 @@ class KeptRecipes:
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class Trace:
+    """What loading read, with the versions of then."""
+
     settings: str
     python: str
     files: dict[str, str]
     folders: dict[tuple[str, bool], str]
     env: dict[str, str]
     installed: dict[str, int | None]
+
+    def moved(self, settings: Settings, stamps: StampCache) -> frozenset[str] | None:
+        """Return the files that are others than then; None when something else is, or a file has gone."""
+        is_same = (
+            self.settings == _settings_version(settings)
+            and self.python == _python(settings)
+            and all(environment_part(os.environ.get(name)) == version for name, version in self.env.items())
+            and all(_mtime(folder) == mtime for folder, mtime in self.installed.items())
+            and all(_listing(folder, settings, is_import=how) == names for (folder, how), names in self.folders.items())
+        )
+        if not is_same:
+            return None
+        moved = set()
+        for path, version in self.files.items():
+            now = _file(path, stamps)
+            if now != version:
+                if _ABSENT in {now, version}:
+                    return None
+                moved.add(path)
+        return frozenset(moved)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    trace: Trace
     modules: dict[str, str]
     graph: Graph
     recipes: dict[str, Recipe]
@@ -106,17 +136,10 @@ def read_manifest(settings: Settings, stamps: StampCache) -> Manifest | None:
         kept: _Kept = pickle.loads(rest)  # noqa: S301  # our own file, in the project's own state folder
     except (OSError, pickle.UnpicklingError, AttributeError, EOFError, ImportError, IndexError, TypeError, ValueError):
         return None
-    is_valid = (
-        kept.settings == _settings_version(settings)
-        and kept.python == _python(settings)
-        and all(environment_part(os.environ.get(name)) == version for name, version in kept.env.items())
-        and all(_mtime(folder) == mtime for folder, mtime in kept.installed.items())
-        and all(_listing(folder, settings, is_import=how) == names for (folder, how), names in kept.folders.items())
-        and all(_file(path, stamps) == version for path, version in kept.files.items())
-    )
-    if not is_valid:
+    if kept.trace.moved(settings, stamps) != frozenset():
         return None
-    return Manifest(kept.graph, KeptRecipes(kept.recipes, kept.widened), kept.modules)
+    recipes = KeptRecipes(kept.recipes, kept.widened)
+    return Manifest(kept.graph, recipes, kept.modules, frozenset(kept.trace.files), frozenset(kept.trace.folders))
 
 
 def write_manifest(
@@ -132,14 +155,8 @@ def write_manifest(
         forget_manifest(settings)
         return reason
     stamps = StampCache(settings.state_folder / "stamps.db")
-    paths = {path for path in reads.files if not path.startswith(f"{settings.state_folder}{os.sep}")} - set(modules)
     kept = _Kept(
-        _settings_version(settings),
-        _python(settings),
-        {**{path: _file(path, stamps) for path in sorted(paths)}, **modules},
-        {(folder, how): _listing(folder, settings, is_import=how) for folder, how in sorted(reads.folders)},
-        {name: environment_part(value) for name, value in sorted(reads.env.items())},
-        {folder: _mtime(folder) for folder in _search_path(settings)},
+        trace_of(settings, modules, reads, stamps),
         dict(modules),
         _without_functions(graph),
         {key: recipes.recipe(key) for key in graph.assets},
@@ -157,6 +174,19 @@ def write_manifest(
     return ""
 
 
+def trace_of(settings: Settings, modules: Mapping[str, str], reads: Reads, stamps: StampCache) -> Trace:
+    """Return the trace of a load: of its modules the versions that were compiled, of all else those of now."""
+    paths = {path for path in reads.files if not path.startswith(f"{settings.state_folder}{os.sep}")} - set(modules)
+    return Trace(
+        _settings_version(settings),
+        _python(settings),
+        {**{path: _file(path, stamps) for path in sorted(paths)}, **modules},
+        {(folder, how): _listing(folder, settings, is_import=how) for folder, how in sorted(reads.folders)},
+        {name: environment_part(value) for name, value in sorted(reads.env.items())},
+        {folder: _mtime(folder) for folder in _search_path(settings)},
+    )
+
+
 def forget_manifest(settings: Settings) -> None:
     """Remove the manifest, if there is one and it can be removed."""
     try:
@@ -172,10 +202,19 @@ def _unkeepable(settings: Settings, graph: Graph, recipes: Recipes, reads: Reads
         return "the project has IO managers of its own"
     if any(source.definition.observe is not None for source in graph.sources.values()):
         return "a source is polled by a function"
+    if any(edge.mapping is not None and edge.mapping.needs_function for a in graph.assets.values() for edge in a.inputs):
+        return "a function tells which partitions an input reads"
+    if any(_asks_function(asset.partitions) for asset in graph.assets.values()):
+        return "a function tells which partitions there are"
     read = {name for key in graph.assets for name in recipes.recipe(key).env}
     if written := read & reads.env_written:
         return f"the code sets the environment variable {min(written)} that an asset reads"
     return _foreign_data(graph)
+
+
+def _asks_function(partitions: Any) -> bool:
+    inner = [definition for _, definition in getattr(partitions, "dimensions", ())]
+    return getattr(partitions, "function", None) is not None or any(map(_asks_function, inner))
 
 
 def _foreign_data(graph: Graph) -> str:
@@ -214,10 +253,18 @@ def _without_functions(graph: Graph) -> Graph:
         out = next(out for out in light.outs if out.key == asset.key)
         assets.append(_light_asset(asset, light, out))
     sources = [
-        Source(source.key, replace(source.definition, metadata=_plain(source.definition.metadata)))
+        Source(source.key, replace(source.definition, metadata=_plain(source.definition.metadata)), source.partitions)
         for source in graph.sources.values()
     ]
-    return Graph(assets, sources)
+    return Graph(assets, sources, _light_automations(graph))
+
+
+def _light_automations(graph: Graph) -> list[AutomationDefinition]:
+    if not graph.automations:
+        return []
+    from assetbuild.graph.automation import without_functions  # noqa: PLC0415  # only where there are any
+
+    return without_functions(graph.automations, _FunctionElsewhere)
 
 
 def _light_asset(asset: Asset, definition: AssetDefinition, out: Any) -> Asset:

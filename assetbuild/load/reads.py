@@ -40,6 +40,13 @@ class Reads:
         self.env_written: set[str] = set()
         self.untraceable = ""
 
+    def include(self, other: Reads) -> None:
+        """Add what an earlier load read, of which a part stays."""
+        self.files |= other.files
+        self.folders |= other.folders
+        self.env = {**self.env, **other.env}
+        self.env_written |= other.env_written
+
     def audit(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Take note of one audit event."""
         if event == "open":

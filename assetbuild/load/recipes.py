@@ -31,12 +31,19 @@ class Recipes:
         definitions: Definitions,
         io_managers: IOManagers,
         config: ResolvedConfig,
+        *,
+        last: Recipes | None = None,
     ) -> None:
-        """Take the loaded definitions and their config."""
+        """Take the loaded definitions and their config.
+
+        With the ``last`` recipes the code versions of what was declared by modules that stayed are taken over.
+        """
         self._settings = settings
         self._graph = definitions.graph
         self._io_managers = io_managers
         self._config = config.parts
+        self.modules = frozenset(definitions.importer.journal.entries)
+        """The first-party modules that were loaded."""
         self._secrets = sorted(filter(None, config.secrets), key=len, reverse=True)
         self._fingerprinter = CodeFingerprinter(
             settings.root,
@@ -44,11 +51,27 @@ class Recipes:
             package_policy=settings.packages,
             import_module=definitions.importer.load,
             first_party=definitions.importer.first_party,
+            last=None if last is None else last._fingerprinter,
         )
         self._packages = Packages(settings.packages)
         self._code: dict[int, CodeVersion | DefinitionError] = {}
         self._recipes: dict[str, Recipe] = {}
         self._managers: dict[str | None, dict[str, Any]] = {}
+        self.effects: frozenset[str] | None = None
+        """The modules that set something in other libraries; told by ``check``."""
+        if last is not None and definitions.kept:
+            self._take_over(last, definitions)
+
+    def _take_over(self, last: Recipes, definitions: Definitions) -> None:
+        """Take over the code versions of functions that a kept module declared, and that reach only kept modules."""
+        stayed = definitions.kept
+        if last.effects is None or not last.effects <= stayed or not self._fingerprinter.modules_with_effects() <= stayed:
+            return  # What one module sets in a library counts for the assets of every module.
+        executed = (last.modules | self.modules) - stayed
+        for asset in self._graph.assets.values():
+            found = last._code.get(id(asset.definition))
+            if isinstance(found, CodeVersion) and not found.modules & executed:
+                self._code[id(asset.definition)] = found
 
     def check(self, keys: frozenset[str]) -> None:
         """Compute the recipes of these assets; raise DefinitionError with every one that cannot be computed."""
@@ -59,6 +82,7 @@ class Recipes:
                     self.recipe(key)
                 except DefinitionError as error:
                     problems.extend(problem for problem in error.problems if problem not in problems)
+            self.effects = self._fingerprinter.modules_with_effects()
         if problems:
             raise DefinitionError(*problems)
 

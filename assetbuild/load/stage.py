@@ -6,18 +6,43 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from assetbuild.errors import DefinitionError
 from assetbuild.fingerprint.encoding import hash_bytes
 from assetbuild.graph.model import Graph
 from assetbuild.load.config import config_section, gather
-from assetbuild.load.manifest import read_manifest, write_manifest
+from assetbuild.load.manifest import Trace, read_manifest, trace_of, write_manifest
 from assetbuild.load.settings import Settings, read_settings
 from assetbuild.record.stamps import StampCache
 from assetbuild.store.registry import IOManagers
 
-__all__ = ["Stage", "load_stage"]
+if TYPE_CHECKING:
+    from assetbuild.load.definitions import Definitions
+    from assetbuild.load.reads import Reads
+    from assetbuild.load.recipes import Recipes
+
+__all__ = ["Loaded", "Stage", "load_stage"]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The definitions as they were imported, and all that loading them read."""
+
+    definitions: Definitions
+    recipes: Recipes
+    reads: Reads
+    trace: Trace
+
+
+class Follower(Protocol):
+    """Who wants to hear how the loading of a project goes on; it hears nothing where the manifest holds."""
+
+    def importing(self, settings: Settings) -> None:
+        """Hear that modules are about to be imported."""
+
+    def imported(self, settings: Settings, bundle: Mapping[str, bytes], graph: Graph) -> None:
+        """Hear what was imported; fingerprints come next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +64,14 @@ class Stage:
     sources: Mapping[str, bytes] | None = None
     unkept: str = ""
     keep: Callable[[], str] | None = None
+    read_files: frozenset[str] = frozenset()
+    """Every file that loading read, modules and others."""
+    read_folders: frozenset[tuple[str, bool]] = frozenset()
+    """Every folder that loading listed, and whether only the import system did."""
+    loaded: Loaded | None = None
+    """What a reload begins with; None where the graph comes from the manifest."""
+    kept_modules: frozenset[str] = frozenset()
+    """The modules that stayed when this stage was reloaded from an earlier one."""
 
     @property
     def is_current(self) -> bool:
@@ -60,14 +93,25 @@ class Stage:
         return found
 
 
-def load_stage(root: Path, config_file: Path | None, assignments: Sequence[str], *, functions: bool = False) -> Stage:
+def load_stage(
+    root: Path,
+    config_file: Path | None,
+    assignments: Sequence[str],
+    *,
+    functions: bool = False,
+    previous: Stage | None = None,
+    follower: Follower | None = None,
+) -> Stage:
     """Load a project; with ``functions`` its modules are imported in any case.
 
+    With the ``previous`` stage of this process only modules that an edit affects are executed again, and only what
+    they declare is fingerprinted again. When it does not load, the modules of the previous stage are in place again.
     Raises UsageError and DefinitionError with every problem of settings, config and definitions.
     """
     settings = read_settings(root)
     io_managers = IOManagers(settings.root, settings.root / settings.warehouse, settings.io_managers)
-    if not functions and config_file is None and not assignments:
+    is_loaded = previous is not None and previous.loaded is not None
+    if not functions and config_file is None and not assignments and not is_loaded:
         kept = read_manifest(settings, StampCache(settings.state_folder / "stamps.db"))
         if kept is not None:
             values = gather(settings, None, (), kept.graph)
@@ -81,23 +125,47 @@ def load_stage(root: Path, config_file: Path | None, assignments: Sequence[str],
                 kept.files,
                 _stamps([*kept.files, str(settings.file or "")]),
                 has_functions=False,
+                read_files=kept.read_files,
+                read_folders=kept.read_folders,
             )
-    return _load(settings, io_managers, config_file, assignments)
+    from assetbuild.fingerprint.code import undisturbed  # noqa: PLC0415  # with a manifest it is not needed
+
+    with undisturbed():  # what is loaded stays: to search it for garbage takes longer than to load it
+        return _load(settings, io_managers, config_file, assignments, previous, follower)
 
 
-def _load(settings: Settings, io_managers: IOManagers, config_file: Path | None, assignments: Sequence[str]) -> Stage:
+def _load(
+    settings: Settings,
+    io_managers: IOManagers,
+    config_file: Path | None,
+    assignments: Sequence[str],
+    previous: Stage | None,
+    follower: Follower | None,
+) -> Stage:
+    if follower is not None:
+        follower.importing(settings)
     # Imported here: with a manifest none of it is needed.
     from assetbuild.load.config import resolve  # noqa: PLC0415
     from assetbuild.load.definitions import load_definitions  # noqa: PLC0415
     from assetbuild.load.reads import tracing  # noqa: PLC0415
     from assetbuild.load.recipes import Recipes  # noqa: PLC0415
 
+    last = previous.loaded if previous is not None else None
+    stamps = StampCache(settings.state_folder / "stamps.db")
+    beside = _stamps([str(settings.file or ""), str(config_file or "")])
+    moved = last.trace.moved(settings, stamps) if last is not None and not last.reads.untraceable else None
     with tracing() as reads:
-        definitions = load_definitions(settings, io_managers)
+        definitions = load_definitions(
+            settings, io_managers, previous=None if last is None else last.definitions, moved=moved
+        )
         graph = definitions.graph
+        if follower is not None:
+            follower.imported(settings, _sources(definitions), graph)
         config = resolve(graph, gather(settings, config_file, assignments, graph))
-        recipes = Recipes(settings, definitions, io_managers, config)
+        recipes = Recipes(settings, definitions, io_managers, config, last=None if last is None else last.recipes)
         is_whole = _is_whole(recipes, graph) if config_file is None and not assignments else False
+    if last is not None and definitions.kept:
+        reads.include(last.reads)
     files = {path: file.version for path, file in definitions.importer.files.items()}
 
     def keep() -> str:
@@ -110,12 +178,20 @@ def _load(settings: Settings, io_managers: IOManagers, config_file: Path | None,
         recipes,
         config.tables,
         files,
-        _stamps([*files, str(settings.file or ""), str(config_file or "")]),
+        {**definitions.importer.stamps, **beside},
         has_functions=True,
-        sources={path: file.data for path, file in definitions.importer.files.items()},
+        sources=_sources(definitions),
         unkept=keep() if is_whole else "",
         keep=keep if is_whole else None,
+        read_files=frozenset(reads.files),
+        read_folders=frozenset(reads.folders),
+        loaded=Loaded(definitions, recipes, reads, trace_of(settings, files, reads, stamps)),
+        kept_modules=definitions.kept,
     )
+
+
+def _sources(definitions: Definitions) -> dict[str, bytes]:
+    return {path: file.data for path, file in definitions.importer.files.items()}
 
 
 def _is_whole(recipes: Any, graph: Graph) -> bool:

@@ -11,19 +11,26 @@ from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from assetbuild.errors import RecordError
 from assetbuild.graph.model import Graph
 from assetbuild.load.settings import Settings
 from assetbuild.materialize.events import Event, RunFinished, RunPlanned, RunStarted
 from assetbuild.materialize.logs import logs_folder
-from assetbuild.materialize.report import Outcome, Report
-from assetbuild.plan.planner import Facts, Planned, Planner
+from assetbuild.materialize.report import Outcome, Outcomes, Report
+from assetbuild.plan.facts import Facts
+from assetbuild.plan.model import Plan
+from assetbuild.plan.planner import Planned, Planner
 from assetbuild.record.faults import reach
 from assetbuild.record.lock import AssetLocks, forget_dead_runs, is_running, run_lock
+from assetbuild.record.pointers import Place
 from assetbuild.record.state import Record
 from assetbuild.store.publish import remove_leftovers
+
+if TYPE_CHECKING:
+    from assetbuild.materialize.cancel import Cancel
+    from assetbuild.materialize.pool import WorkerPool
 
 __all__ = [
     "BuildOptions",
@@ -36,11 +43,16 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class BuildOptions:
-    """How to build. ``jobs`` is the number of worker processes; 0 runs in this process, None is one per core."""
+    """How to build. ``jobs`` is the number of worker processes; 0 runs in this process, None is one per core.
+
+    With a ``pool`` its workers are used, and kept for the caller's next build. ``cancel`` may end a part of it.
+    """
 
     jobs: int | None = None
     keep_going: bool = False
     on_event: Callable[[Event], None] = lambda _event: None
+    pool: WorkerPool | None = None
+    cancel: Cancel | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,19 +96,15 @@ def _run_recorded(planner: Planner, planned: Planned, loaded: Loaded, options: B
         with record.transaction():
             record.set_stamps(planner.facts.outputs.moved)
     status = "failed"
-    outcomes: dict[str, Outcome] = {}
+    outcomes: dict[Place, Outcome] = {}
+    plan = planned.plan
     try:
-        if planned.plan.is_fresh:
-            outcomes = {
-                step.asset: Outcome(step.asset, None, "fresh", (), planned.decisions[step.asset].data_version)
-                for step in planned.plan
-            }
+        if plan.is_fresh:
             status = "success"
         else:
-            outcomes, status = _run(planner, planned, loaded, options, run_id)
+            plan, outcomes, status = _run(planner, planned, loaded, options, run_id)
     finally:
-        listed = tuple(outcomes[step.asset] for step in planned.plan if step.asset in outcomes)
-        report = Report(run_id, status, listed, time.monotonic() - began, planned.plan.warnings)  # type: ignore[arg-type]
+        report = Report(run_id, status, Outcomes(plan, outcomes), time.monotonic() - began, plan.warnings)  # type: ignore[arg-type]
         reach("before-end")
         with suppress(RecordError):  # the outcomes are recorded; only the row of the run lacks its end
             record.finish_run(run_id, status, report.counts())
@@ -106,11 +114,12 @@ def _run_recorded(planner: Planner, planned: Planned, loaded: Loaded, options: B
 
 def _run(
     planner: Planner, planned: Planned, loaded: Loaded, options: BuildOptions, run_id: str
-) -> tuple[dict[str, Outcome], str]:
+) -> tuple[Plan, dict[Place, Outcome], str]:
     # Imported here: a build with nothing to do needs neither workers nor what they take (60 ms).
+    from assetbuild.materialize.inline import InlinePool  # noqa: PLC0415
     from assetbuild.materialize.interrupt import catching_interrupts  # noqa: PLC0415
     from assetbuild.materialize.ledger import Ledger  # noqa: PLC0415
-    from assetbuild.materialize.pool import InlinePool, WorkerPool  # noqa: PLC0415
+    from assetbuild.materialize.pool import WorkerPool  # noqa: PLC0415
     from assetbuild.materialize.scheduler import Options, Scheduler  # noqa: PLC0415
     from assetbuild.materialize.step import Runtime  # noqa: PLC0415
     from assetbuild.materialize.task import WorkerSetup  # noqa: PLC0415
@@ -119,38 +128,52 @@ def _run(
     jobs = options.jobs if options.jobs is not None else os.cpu_count() or 1
     locks = AssetLocks(loaded.settings.state_folder)
     with catching_interrupts() as interrupt, closing(locks):
-        if jobs > 0:
-            pool: Any = WorkerPool(jobs, WorkerSetup(loaded.settings, loaded.bundle))
+        if jobs > 0 or options.pool is not None:
+            pool: Any = options.pool or WorkerPool(jobs)
+            pool.renew(WorkerSetup(loaded.settings, loaded.bundle), loaded.graph)
         else:
             outputs = facts.outputs
             runtime = Runtime(loaded.settings, loaded.graph, outputs.io_managers, outputs.objects)
             pool = InlinePool(runtime, interrupt)
-        scheduler = Scheduler(
-            planner,
-            planned,
-            pool,
-            Ledger(facts.record, run_id),
-            locks,
-            Options(
-                run_id,
-                logs_folder(loaded.settings, run_id),
-                loaded.config,
-                options.keep_going,
-                loaded.settings.pools,
-                options.on_event,
-                _usable_memory(),
-                lambda: others_at_work(facts.record) or "another build",
-                capture=jobs > 0,
-            ),
-            interrupt,
+        how = Options(
+            run_id,
+            logs_folder(loaded.settings, run_id),
+            loaded.config,
+            options.keep_going,
+            loaded.settings.pools,
+            options.on_event,
+            _usable_memory(),
+            lambda: others_at_work(facts.record) or "another build",
+            capture=not isinstance(pool, InlinePool),
+            cancel=options.cancel,
         )
-        outcomes = scheduler.run()
+        outcomes: dict[Place, Outcome] = {}
+        try:
+            while True:
+                scheduler = Scheduler(
+                    planner, planned, pool, Ledger(facts.record, run_id), locks, how, interrupt, outcomes
+                )
+                came = scheduler.run()
+                outcomes |= came
+                if scheduler.has_stopped or not came or not _is_open(planned):
+                    break
+                planned = planner.again(frozenset(outcomes))
+        finally:
+            if options.pool is None:
+                pool.close()
+            else:
+                pool.refresh()
         if pool.has_killed:
             _remove_half_written(facts, loaded.settings)
-        if interrupt.requested:
-            return outcomes, "interrupted"
+        if interrupt.requested or scheduler.is_cut_off:
+            return planned.plan, outcomes, "interrupted"
     ended_well = all(outcome.outcome not in {"failed", "skipped"} for outcome in outcomes.values())
-    return outcomes, "success" if ended_well else "failed"
+    return planned.plan, outcomes, "success" if ended_well else "failed"
+
+
+def _is_open(planned: Planned) -> bool:
+    """Return whether the keys of some partitions are told by what has run only now: then the rest is planned anew."""
+    return any(part.is_open for part in planned.plan.assets)
 
 
 def _clean_up_after_the_dead(facts: Facts, settings: Settings) -> None:

@@ -17,6 +17,7 @@ __all__ = [
     "RunFinished",
     "RunPlanned",
     "RunStarted",
+    "RunStopping",
     "Waiting",
 ]
 
@@ -94,6 +95,15 @@ class AssetFinished(Event):
     def as_json(self) -> dict[str, Any]:
         """Return the outcome's fields."""
         return {"event": "AssetFinished", **self.outcome.as_json()}
+
+
+@dataclass(frozen=True, slots=True)
+class RunStopping(Event):
+    """The user asked to stop: nothing new starts, and what runs, ``assets``, is ended unless it finishes in time."""
+
+    run_id: str
+    assets: tuple[str, ...]
+    grace_s: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,61 +1,136 @@
 """The jobs of a build and the order in which they come: what waits for what, and what is most urgent.
 
-One job is one asset function with all its outputs. Nothing here knows what is stale.
+One job is one call of an asset function, with all its outputs, for one partition or for a batch of them. Nothing here
+knows what is stale.
 """
 
 from __future__ import annotations
 
 import heapq
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from assetbuild.graph.model import Graph
-from assetbuild.plan.planner import Decision, Planned
+from assetbuild.plan.model import Decision
+from assetbuild.plan.planner import Planned, Planner
+from assetbuild.plan.states import AssetState
 
-__all__ = ["Job", "ReadyQueue", "make_jobs"]
+__all__ = ["Job", "Output", "ReadyQueue", "make_jobs"]
+
+Output = tuple[str, int]
+"""An asset key, and a place in its key set."""
 
 
 @dataclass(slots=True)
 class Job:
-    """One asset function on its way: its outputs, what it waits for, and the outcome of each output."""
+    """One call on its way: its outputs, what it waits for, and the outcome of each output.
+
+    ``places`` are in the key set of ``state``, which is that of the first output and as good as that of the others.
+    """
 
     group: tuple[str, ...]
+    places: tuple[int, ...]
+    state: AssetState
+    order: int = 0
     waits: int = 0
     then: list[Job] = field(default_factory=list)
     priority: float = 0.0
     urgency: float = 0.0
-    place: int = 0
-    decisions: dict[str, Decision] = field(default_factory=dict)
-    left: set[str] = field(default_factory=set)
+    decisions: dict[Output, Decision] = field(default_factory=dict)
+    left: set[Output] = field(default_factory=set)
     attempt: int = 0
     seconds: float = 0.0
     failed: bool = False
     is_locked: bool = False
 
+    @property
+    def outputs(self) -> Iterator[Output]:
+        """Every output of the call."""
+        return ((key, place) for place in self.places for key in self.group)
+
+    @property
+    def partition(self) -> str | None:
+        """The partition key, the first one of a batch; None without partitions."""
+        return self.state.key(self.places[0])
+
+    @property
+    def name(self) -> str:
+        """The job as people call it."""
+        return self.group[0] if self.partition is None else f"{self.group[0]}[{self.partition}]"
+
+    @property
+    def locks(self) -> list[str]:
+        """The names under which its outputs are locked against other builds."""
+        if self.state.keys is None:
+            return [self.group[0]]
+        return [f"{self.group[0]}|{self.state.key(place)}" for place in self.places]
+
     def needs(self, action: str) -> bool:
         """Return whether an output is to be run or restored."""
         return any(decision.action == action for decision in self.decisions.values())
 
+    def runs(self) -> list[int]:
+        """Return the places that the function is to be called for."""
+        return [place for place in self.places if self.decisions[self.group[0], place].action == "run"]
 
-def make_jobs(planned: Planned, graph: Graph, duration: Callable[[str], float]) -> dict[str, Job]:
-    """Return the job of each planned asset, with what it waits for, and its urgency.
 
-    Urgency is the priority that the asset declares, then the critical path: the longest recorded way to the
-    end of the graph, own duration included (Coffman, "Computer and Job-Shop Scheduling Theory", 1976).
+def make_jobs(planner: Planner, planned: Planned, graph: Graph, duration: Callable[[str], float]) -> dict[Output, Job]:
+    """Return the job of each planned output that is not fresh, with what it waits for, and its urgency.
+
+    What lies downstream of an asset whose partitions are not known yet has no job. Urgency is the priority that the
+    asset declares, then the critical path: the longest recorded way to the end of the graph, own duration included
+    (Coffman, "Computer and Job-Shop Scheduling Theory", 1976).
     """
-    jobs = [Job(group, place=place, left=set(group)) for place, group in enumerate(planned.groups)]
-    by_key = {key: job for job in jobs for key in job.group}
+    jobs: list[Job] = []
+    by_output: dict[Output, Job] = {}
+    held: set[str] = set()
+    for group in planned.groups:
+        if any(_is_held(planner, key, held) for key in group):
+            held.update(group)
+            continue
+        for places in _calls(planner, planned, group, graph.assets[group[0]].definition.batch):
+            job = Job(group, places, planned.states[group[0]], order=len(jobs))
+            job.left.update(job.outputs)
+            jobs.append(job)
+            by_output.update(dict.fromkeys(job.left, job))
     for job in jobs:
-        upstream = {by_key[up].place: by_key[up] for key in job.group for up in graph.upstream(key) if up in by_key}
+        upstream = {other.order: other for other in _upstream(planner, job, by_output)}
         job.waits = len(upstream)
         for other in upstream.values():
             other.then.append(job)
+    durations = {key: duration(key) for key in {key for job in jobs for key in job.group}}
     for job in reversed(jobs):
-        own = max(duration(key) for key in job.group)
+        own = max(durations[key] for key in job.group)
         job.urgency = own + max((after.urgency for after in job.then), default=0.0)
         job.priority = graph.assets[job.group[0]].definition.priority
-    return by_key
+    return by_output
+
+
+def _is_held(planner: Planner, key: str, held: set[str]) -> bool:
+    state = planner.states[key]
+    return state.is_open or any(edge.up.is_open or edge.given.key in held for edge in planner.edges[key])
+
+
+def _calls(planner: Planner, planned: Planned, group: Sequence[str], batch: int | None) -> Iterator[tuple[int, ...]]:
+    """Yield the places of each call of a function: one, or as many as it takes at once."""
+    places = sorted({place for key in group for place in planned.states[key].decisions})
+    if batch is None or any(edge.is_own for edge in planner.edges[group[0]]):
+        yield from ((place,) for place in places)
+        return
+    size = batch or len(places)
+    for first in range(0, len(places), max(size, 1)):
+        yield tuple(places[first : first + size])
+
+
+def _upstream(planner: Planner, job: Job, by_output: dict[Output, Job]) -> Iterator[Job]:
+    for key in job.group:
+        for edge in planner.edges[key]:
+            for place in job.places:
+                for up in edge.places(None if job.state.keys is None else place):
+                    other = by_output.get((edge.given.key, up))
+                    if other is not None and other is not job:
+                        yield other
 
 
 class ReadyQueue:
@@ -65,7 +140,7 @@ class ReadyQueue:
         """Begin with the jobs that wait for nothing."""
         self._ready: list[tuple[float, float, int, Job]] = []
         self._later: list[tuple[float, int, Job]] = []
-        for job in {job.place: job for job in jobs}.values():
+        for job in {job.order: job for job in jobs}.values():
             if job.waits == 0:
                 self.put(job)
 
@@ -80,11 +155,11 @@ class ReadyQueue:
 
     def put(self, job: Job) -> None:
         """Add a job that may start."""
-        heapq.heappush(self._ready, (-job.priority, -job.urgency, job.place, job))
+        heapq.heappush(self._ready, (-job.priority, -job.urgency, job.order, job))
 
     def put_later(self, job: Job, delay_s: float) -> None:
         """Add a job that may start after a delay."""
-        heapq.heappush(self._later, (time.monotonic() + delay_s, job.place, job))
+        heapq.heappush(self._later, (time.monotonic() + delay_s, job.order, job))
 
     def pop(self) -> Job | None:
         """Return the most urgent job that may start now, or None."""

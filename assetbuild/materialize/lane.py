@@ -36,8 +36,8 @@ class Lane:
 
     def results(self) -> list[tuple[Any, Any]]:
         """Return what is done."""
-        found = []
-        while self.signal.poll():
+        found: list[tuple[Any, Any]] = []
+        while self.waiting and self.signal.poll():
             self.signal.recv_bytes()
             found.append(self._results.pop(0))
             self.waiting -= 1

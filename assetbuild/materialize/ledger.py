@@ -9,7 +9,7 @@ from typing import Any
 from assetbuild.fingerprint.recipe import Recipe
 from assetbuild.materialize.report import Outcome
 from assetbuild.materialize.task import OutputResult
-from assetbuild.plan.planner import Decision
+from assetbuild.plan.model import Decision
 from assetbuild.record.faults import reach
 from assetbuild.record.model import Materialization, Pointer, Trace, ValueInfo
 from assetbuild.record.state import Record

@@ -1,4 +1,4 @@
-"""Where the captured output of a run lies: ``.assetbuild/logs/RUN/ASSET.log``."""
+"""Where the captured output of a run lies: ``.assetbuild/logs/RUN/ASSET.log``, or ``ASSET/PARTITION.log``."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ def logs_folder(settings: Settings, run_id: str) -> Path:
     return settings.state_folder / "logs" / run_id
 
 
-def log_path(folder: Path, asset: str) -> Path:
-    """Return the file with the captured output of an asset, in the folder of a run."""
-    return folder / f"{'/'.join(path_part(part) for part in asset.split('/'))}.log"
+def log_path(folder: Path, asset: str, partition: str | None = None) -> Path:
+    """Return the file with the captured output of an asset, in the folder of a run; of a batch by its first key."""
+    parts = asset.split("/") if partition is None else [*asset.split("/"), partition]
+    return folder / f"{'/'.join(map(path_part, parts))}.log"
 
 
-def captured_output(settings: Settings, run_id: str, asset: str) -> str:
+def captured_output(settings: Settings, run_id: str, asset: str, partition: str | None = None) -> str:
     """Return what an asset wrote to stdout, stderr and its log in a run."""
     try:
-        return log_path(logs_folder(settings, run_id), asset).read_text(encoding="utf-8", errors="replace")
+        return log_path(logs_folder(settings, run_id), asset, partition).read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
         return ""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
-from assetbuild.plan.model import Cause
+from assetbuild.plan.model import AssetPlan, Cause, Plan
+from assetbuild.record.pointers import Place
 
-__all__ = ["Outcome", "OutcomeName", "Report"]
+__all__ = ["Outcome", "OutcomeName", "Outcomes", "Report"]
 
 OutcomeName = Literal["built", "restored", "fresh", "failed", "skipped"]
 
@@ -46,19 +48,68 @@ class Outcome:
         }
 
 
+class Outcomes(Sequence[Outcome]):
+    """The outcome of everything that was planned, in its order. What was fresh is not kept, and made when asked for."""
+
+    def __init__(self, plan: Plan, known: Mapping[Place, Outcome]) -> None:
+        """Take the plan, and the outcomes of what was not fresh."""
+        self._plan = plan
+        self.known = known
+
+    def __len__(self) -> int:
+        """Return the number of outcomes."""
+        return len(self._plan)
+
+    @overload
+    def __getitem__(self, index: int) -> Outcome: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Outcome]: ...
+    def __getitem__(self, index: int | slice) -> Outcome | Sequence[Outcome]:
+        """Return one outcome, or some."""
+        return tuple(self)[index]
+
+    def __iter__(self) -> Iterator[Outcome]:
+        """Return every outcome."""
+        for part in self._plan.assets:
+            for place in part.listed:
+                yield self._at(part, place)
+
+    def counts(self) -> Counter[str]:
+        """Return how many assets had each outcome."""
+        counted: Counter[str] = Counter()
+        for part in self._plan.assets:
+            counted["fresh"] += len(part.listed) - len(part.decisions)
+            counted.update(self._at(part, place).outcome for place in part.decisions)
+        return counted
+
+    def _at(self, part: AssetPlan, place: int) -> Outcome:
+        key = None if part.keys is None or part.is_open else part.keys[place]
+        if (found := self.known.get((part.asset, key))) is not None:
+            return found
+        if place in part.decisions:
+            return Outcome(part.asset, key, "skipped", (), error="something upstream of it was not built")
+        return Outcome(part.asset, key, "fresh", (), part.version(place))
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """The result of one ``materialize``."""
 
     run_id: str | None
     status: Literal["success", "failed", "interrupted"]
-    assets: tuple[Outcome, ...]
+    assets: Sequence[Outcome]
     seconds: float = 0.0
     warnings: tuple[str, ...] = ()
 
+    @property
+    def acted(self) -> Iterable[Outcome]:
+        """The outcomes of what was not fresh from the start."""
+        return self.assets.known.values() if isinstance(self.assets, Outcomes) else self.assets
+
     def counts(self) -> dict[str, int]:
         """Return how many assets had each outcome."""
-        counted = Counter(outcome.outcome for outcome in self.assets)
+        outcomes = self.assets
+        counted = outcomes.counts() if isinstance(outcomes, Outcomes) else Counter(each.outcome for each in outcomes)
         names: tuple[OutcomeName, ...] = ("built", "restored", "fresh", "failed", "skipped")
         return {name: counted[name] for name in names if counted[name]}
 

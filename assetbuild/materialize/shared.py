@@ -19,11 +19,14 @@ from pathlib import Path
 
 from assetbuild.errors import AssetbuildError
 from assetbuild.plan.outputs import DOUBTFUL, open_mark
-from assetbuild.plan.planner import Facts, Planned
+from assetbuild.plan.facts import Facts
+from assetbuild.plan.planner import Planned
 from assetbuild.record.faults import reach
 from assetbuild.record.lock import AssetLocks
+from assetbuild.record.pointers import Place
 from assetbuild.record.state import Record
-from assetbuild.store.io import IOManager, Place
+from assetbuild.store import io
+from assetbuild.store.io import IOManager
 
 __all__ = ["SharedFiles"]
 
@@ -31,7 +34,7 @@ __all__ = ["SharedFiles"]
 @dataclass(slots=True)
 class _Open:
     manager: IOManager
-    place: Place
+    place: io.Place
     is_trusted: bool
 
 
@@ -45,10 +48,10 @@ class SharedFiles:
         self._mark = open_mark(run_id)
         self._open: dict[str, _Open] = {}
         self._verified: dict[str, str | None] = {}
-        self._owed: defaultdict[str, set[str]] = defaultdict(set)
+        self._owed: defaultdict[str, set[Place]] = defaultdict(set)
         outputs = facts.outputs
         doubtful: set[str] = set()
-        for pointer in facts.pointers.values():
+        for pointer in facts.pointers.values() if _may_share(facts) else ():
             if pointer.object is None:
                 continue
             manager = outputs.io_managers.get(pointer.io_manager)
@@ -60,9 +63,9 @@ class SharedFiles:
             self._verified[str(path)] = stamp
             if outputs.is_recorded(str(path), stamp):
                 continue
-            decision = planned.decisions.get(pointer.asset)
+            decision = planned.decision(pointer.asset, pointer.partition)
             if decision is not None and decision.action in {"run", "restore"}:
-                self._owed[str(path)].add(pointer.asset)
+                self._owed[str(path)].add((pointer.asset, pointer.partition))
             elif outputs.state(pointer) != "intact":
                 doubtful.add(str(path))
         for path_text in doubtful:
@@ -73,24 +76,25 @@ class SharedFiles:
         """Return whether a batch is open."""
         return bool(self._open)
 
-    def publish(self, manager: IOManager, place: Place, path: Path, published: Path) -> None:
+    def publish(self, manager: IOManager, place: io.Place, path: Path, published: Path) -> None:
         """Publish an object into the shared file at ``path``; the value is owed until ``settled``."""
         name = str(path)
         if name not in self._open:
             self._begin(name, manager, place)
-        was_owed = place.asset_key in self._owed[name]
-        self._owed[name].add(place.asset_key)
+        value = (place.asset_key, place.partition_key)
+        was_owed = value in self._owed[name]
+        self._owed[name].add(value)
         try:
             manager.publish(place, published)
         except AssetbuildError:
             if not was_owed:  # the value from before is still there
-                self._owed[name].discard(place.asset_key)
+                self._owed[name].discard(value)
             raise
 
-    def settled(self, asset: str) -> None:
+    def settled(self, value: Place) -> None:
         """Note that the pointer of a published value is recorded."""
         for owed in self._owed.values():
-            owed.discard(asset)
+            owed.discard(value)
 
     def end_batch(self) -> None:
         """Close the files, record their stamps, and let others write."""
@@ -107,7 +111,7 @@ class SharedFiles:
             finally:
                 self._locks.release(name)
 
-    def _begin(self, name: str, manager: IOManager, place: Place) -> None:
+    def _begin(self, name: str, manager: IOManager, place: io.Place) -> None:
         if self._open:  # never wait for one file while holding another: two builds could wait for each other
             self.end_batch()
         self._locks.wait_for(name)
@@ -126,3 +130,9 @@ class SharedFiles:
         # A connection of its own: those of SQLite belong to their thread.
         with closing(Record.open(self._record_path)) as record, record.transaction():
             record.set_shared_stamp(name, stamp)
+
+
+def _may_share(facts: Facts) -> bool:
+    """Return whether any value may lie in a shared file: a million partitions in files of their own are not gone through."""
+    used = facts.record.used_io_managers()
+    return any(facts.outputs.io_managers.get(name).one_writer for name in used)

@@ -9,9 +9,9 @@ from __future__ import annotations
 import inspect
 import time
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +23,16 @@ from assetbuild.graph.model import Asset, Graph
 from assetbuild.load.config import MASK, secret_texts, validate
 from assetbuild.load.errors import user_traceback
 from assetbuild.load.settings import Settings
+from assetbuild.materialize.handed import HandedOn
+from assetbuild.materialize.partitioned import by_partition, keys_of, window_of
 from assetbuild.materialize.task import InputRef, OutputResult, Task, TaskResult
 from assetbuild.plan.outputs import extension_of
 from assetbuild.record.faults import reach
-from assetbuild.store.conversions import describe, matches
+from assetbuild.store.conversions import convert_table, describe, matches
 from assetbuild.store.io import InputContext, OutputContext, Place
 from assetbuild.store.objects import Objects, discard
-from assetbuild.store.readers import load_source
+from assetbuild.store.partitions import load_partitions
+from assetbuild.store.readers import load_source, load_source_partitions
 from assetbuild.store.registry import IOManagers
 
 __all__ = ["Runtime", "load_object", "run_task"]
@@ -43,6 +46,7 @@ class Runtime:
     graph: Graph
     io_managers: IOManagers
     objects: Objects
+    handed: HandedOn = field(default_factory=HandedOn)
 
     @property
     def warehouse(self) -> Path:
@@ -59,13 +63,7 @@ def run_task(
 ) -> TaskResult:
     """Run one task to its end; whatever goes wrong in the user's code or data becomes the result's error."""
     asset = runtime.graph.assets[task.asset]
-    context = Context(
-        asset_key=task.asset,
-        run_id=task.run_id,
-        partition_key=task.partition,
-        attempt=task.attempt,
-        on_progress=on_progress,
-    )
+    metadata: Mapping[str, Mapping[str, Any]] = {}
     secrets: list[str] = []
     began = time.perf_counter()
     try:
@@ -74,7 +72,17 @@ def run_task(
             arguments[asset.config_parameter] = config = validate(asset.config_class, task.config)
             secrets.extend(filter(None, secret_texts(config)))
         if asset.context_parameter is not None:
+            context = Context(
+                asset_key=task.asset,
+                run_id=task.run_id,
+                partition_key=task.partition,
+                partition_keys=task.partitions,
+                partition_window=window_of(asset, task),
+                attempt=task.attempt,
+                on_progress=on_progress,
+            )
             arguments[asset.context_parameter] = context
+            metadata = context.metadata
         reach("before-function", asset.key)
         returned = _call(asset, arguments)
         reach("before-write", asset.key)
@@ -90,27 +98,38 @@ def run_task(
     finally:
         if task.log is not None and secrets:
             _mask_log(task.log, secrets)
-    return TaskResult(time.perf_counter() - began, outputs, context.metadata)
+    return TaskResult(time.perf_counter() - began, outputs, metadata)
 
 
 def load_object(
     name: str, io_manager: str, key: str, runtime: Runtime, load: str | None, columns: tuple[str, ...] | None
 ) -> Any:
     """Load the value of an asset from its object; raise AssetError when it cannot be given as asked."""
+    manager = runtime.io_managers.get(io_manager)
     path = runtime.objects.path(name)
-    if not runtime.objects.trust(name):
-        gone = not runtime.objects.has(name)
-        with suppress(AssetbuildError):  # the next build then makes it anew, or takes it from what is published
-            runtime.objects.discard(name)
-        headline = f"the stored value of {key!r} is {'gone' if gone else 'damaged'}"
-        raise AssetError(Problem(headline, (("object", str(path)),), "Build again: it is made anew."))
+    table = runtime.handed.table(name, manager, runtime.objects, load)
+    if table is None:
+        _trusted(name, repr(key), runtime)
     try:
-        return runtime.io_managers.get(io_manager).load(
+        if table is not None:
+            return convert_table(table, load, columns)
+        return manager.load(
             InputContext(asset_key=key, path=path, load=load, columns=columns)
         )
     except (TypeError, ValueError, KeyError) as error:
         reason = error.args[0] if isinstance(error, KeyError) and error.args else error
         raise AssetError(Problem(f"the value of {key!r} cannot be loaded: {reason}")) from error
+
+
+def _trusted(name: str, whose: str, runtime: Runtime) -> Path:
+    path = runtime.objects.path(name)
+    if not runtime.objects.trust(name):
+        gone = not runtime.objects.has(name)
+        with suppress(AssetbuildError):  # the next build then makes it anew, or takes it from what is published
+            runtime.objects.discard(name)
+        headline = f"the stored value of {whose} is {'gone' if gone else 'damaged'}"
+        raise AssetError(Problem(headline, (("object", str(path)),), "Build again: it is made anew."))
+    return path
 
 
 def _load(given: InputRef, runtime: Runtime, asset: Asset) -> Any:
@@ -119,6 +138,26 @@ def _load(given: InputRef, runtime: Runtime, asset: Asset) -> Any:
     try:
         if given.kind == "object":
             return load_object(given.object, given.io_manager, given.key, runtime, given.load, given.columns)
+        if given.kind == "partitions":
+            return load_partitions(
+                [runtime.io_managers.get(name) for name in given.io_managers or [given.io_manager] * len(given.parts)],
+                given.key,
+                [(key, _trusted(name, f"{given.key!r}, partition {key!r},", runtime)) for key, name in given.parts],
+                load=given.load,
+                columns=given.columns,
+                key_column=given.key_column,
+                as_mapping=given.as_mapping,
+            )
+        if given.kind == "file_partitions":
+            return load_source_partitions(
+                given.key,
+                [(key, Path(path)) for key, path in given.parts],
+                load=given.load,
+                columns=given.columns,
+                options=given.options,
+                key_column=given.key_column,
+                as_mapping=given.as_mapping,
+            )
         return load_source(
             [Path(path) for path in given.paths],
             kind=given.source_kind,
@@ -143,23 +182,26 @@ def _load(given: InputRef, runtime: Runtime, asset: Asset) -> Any:
 
 def _call(asset: Asset, arguments: dict[str, Any]) -> Any:
     function = asset.definition.function
-    positional = []
-    for parameter in inspect.signature(function).parameters.values():
-        if parameter.kind is not inspect.Parameter.POSITIONAL_ONLY:
-            break
-        if parameter.name in arguments:
-            positional.append(arguments.pop(parameter.name))
+    positional = [arguments.pop(name) for name in _positional_only(function) if name in arguments]
     try:
         returned = function(*positional, **arguments)
         if inspect.iscoroutine(returned):
             import asyncio  # noqa: PLC0415  # 80 ms, and only for an async asset
 
             returned = asyncio.run(returned)
-        if asset.definition.multi and isinstance(returned, types.GeneratorType):
+        yields = asset.definition.multi or (asset.definition.batch is not None and asset.definition.split_by is None)
+        if yields and isinstance(returned, types.GeneratorType):
             returned = dict(iter(returned))
     except BaseException as error:  # pytest.fail and trio.Cancelled are no Exceptions, and fail the asset too
         raise _NothingSaid from error
     return returned
+
+
+def _positional_only(function: Callable[..., Any]) -> list[str]:
+    if type(function) is types.FunctionType and not function.__code__.co_posonlyargcount and not vars(function):
+        return []  # at once: asking for the signature takes 0.05 ms, and hardly any function has such parameters
+    parameters = inspect.signature(function).parameters.values()
+    return [parameter.name for parameter in parameters if parameter.kind is inspect.Parameter.POSITIONAL_ONLY]
 
 
 def _outputs(
@@ -167,12 +209,26 @@ def _outputs(
 ) -> Iterator[tuple[tuple[str, str | None], OutputResult]]:
     assets = runtime.graph.assets
     values = {asset.key: returned} if not asset.definition.multi else _split(asset, returned, runtime)
-    staged: list[tuple[str, OutputResult]] = []
+    staged: list[tuple[str, str | None, OutputResult]] = []
     for key, value in values.items():
-        staged.append((key, _write(assets[key], value, runtime, task)))
+        _check_value(assets[key], value, runtime)
+        for partition, part in _parts(assets[key], value, runtime, task):
+            staged.append((key, partition, _write(assets[key], part, runtime, task.run_id, partition)))
     # Nothing is published before every output is written: a failure half-way leaves the last good values in place.
-    for key, result in staged:
-        yield (key, task.partition), _publish(key, result, runtime, task)
+    for key, partition, result in staged:
+        yield (key, partition), _publish(assets[key], result, runtime, partition)
+
+
+def _parts(asset: Asset, value: Any, runtime: Runtime, task: Task) -> Iterable[tuple[str | None, Any]]:
+    """Return the value of each partition that the call was for."""
+    keys = keys_of(task)
+    if asset.returns_nothing and not asset.definition.multi:
+        return dict.fromkeys(keys).items()
+    try:
+        return by_partition(asset, value, keys)
+    except AssetbuildError as error:
+        first = error.problems[0]
+        raise _broken_promise(asset, runtime, first.headline, first.facts, first.advice) from error
 
 
 def _split(asset: Asset, returned: Any, runtime: Runtime) -> Mapping[str, Any]:
@@ -191,11 +247,14 @@ def _split(asset: Asset, returned: Any, runtime: Runtime) -> Mapping[str, Any]:
     )
 
 
-def _write(asset: Asset, value: Any, runtime: Runtime, task: Task) -> OutputResult:
+def _check_value(asset: Asset, value: Any, runtime: Runtime) -> None:
     if not asset.definition.multi:
         _check_promise(asset, value, runtime)
     elif value is None:
         raise _broken_promise(asset, runtime, f"output {asset.key!r} is None", (), "Return a value for it.")
+
+
+def _write(asset: Asset, value: Any, runtime: Runtime, run_id: str, partition: str | None) -> OutputResult:
     if asset.returns_nothing and not asset.definition.multi:
         return OutputResult(None, {}, None, None, None, "none", "")
     name = asset.out.io_manager or runtime.io_managers.default_for(value)
@@ -205,17 +264,18 @@ def _write(asset: Asset, value: Any, runtime: Runtime, task: Task) -> OutputResu
             OutputContext(
                 asset_key=asset.key,
                 path=staging,
-                partition_key=task.partition,
-                run_id=task.run_id,
+                partition_key=partition,
+                run_id=run_id,
                 unordered=asset.out.unordered,
             ),
             value,
         )
         if not written.extension and staging.is_dir():
             _check_folder(asset, runtime)
-        size_bytes = _size(staging)
+        size_bytes = _size(staging) if written.data is None else written.data.nbytes
         reach("before-add", asset.key)
-        stored = runtime.objects.add(staging, written.extension)
+        stored = runtime.objects.add(staging, written.extension, written.data)
+        runtime.handed.wrote(stored, written.data)
     except (AssetbuildError, KeyboardInterrupt):
         discard(staging)  # at once: on a full disk the rest of the build needs the room
         raise
@@ -225,7 +285,7 @@ def _write(asset: Asset, value: Any, runtime: Runtime, task: Task) -> OutputResu
             asset,
             runtime,
             f"the value cannot be kept by the IO manager {name!r}: {error}",
-            (("returned", describe(value)),),
+            (("returned", describe(value)), *([("partition", partition)] if partition is not None else [])),
             "",
         ) from error
     return OutputResult(written.data_version, dict(written.columns), written.rows, size_bytes, stored, name)
@@ -244,21 +304,22 @@ def _check_folder(asset: Asset, runtime: Runtime) -> None:
         )
 
 
-def _publish(key: str, result: OutputResult, runtime: Runtime, task: Task) -> OutputResult:
+def _publish(asset: Asset, result: OutputResult, runtime: Runtime, partition: str | None) -> OutputResult:
     if result.object is None:
         return result
     manager = runtime.io_managers.get(result.io_manager)
-    reach("before-publish", key)
+    reach("before-publish", asset.key)
     if manager.one_writer:
         return result
     place = Place(
         warehouse=runtime.warehouse,
-        asset_key=key,
-        partition_key=task.partition,
+        asset_key=asset.key,
+        partition_key=partition,
         extension=extension_of(result.object),
+        dimensions=asset.dimensions,
     )
     stamp = manager.publish(place, runtime.objects.path(result.object))
-    reach("after-publish", key)
+    reach("after-publish", asset.key)
     return OutputResult(
         result.data_version,
         result.columns,

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import getpass
 import time
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
 from assetbuild.errors import Problem, UsageError
+from assetbuild.plan.facts import Facts
+from assetbuild.plan.model import Decision
 from assetbuild.plan.outputs import extension_of
-from assetbuild.plan.planner import Decision, Facts, Known, Planned, Planner
+from assetbuild.plan.planner import Planned, Planner
+from assetbuild.plan.states import places_in
 from assetbuild.record.model import Pointer, Trace
 from assetbuild.store.io import Place
 from assetbuild.store.publish import remove_location
 
-__all__ = ["GcItem", "GcReport", "accept", "clean", "collect"]
+__all__ = ["GcItem", "GcReport", "Limits", "accept", "clean", "collect"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +32,24 @@ class GcItem:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """What ``gc`` keeps of the values that are not materialized now.
+
+    Without ``keep_days`` and ``keep_last`` every traced value; with both, what either of them keeps. ``max_bytes`` goes
+    over both: objects go until all that is left fits, first those that were built or restored the longest ago.
+    """
+
+    keep_days: float | None = None
+    keep_last: int | None = None
+    max_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class GcReport:
-    """What ``gc`` removed."""
+    """What ``gc`` removed, and the bytes that the objects take that are left."""
 
     removed: list[GcItem] = field(default_factory=list)
+    left_bytes: int = 0
 
     @property
     def bytes(self) -> int:
@@ -44,41 +63,43 @@ def accept(planner: Planner, planned: Planned, selected: frozenset[str], reason:
     Raises UsageError when a selected asset was never built, or something upstream of it is stale and not selected.
     """
     facts = planner.facts
-
-    def known(key: str) -> Known:
-        if key in facts.graph.sources:
-            return planner.known_source(key)
-        if key in selected:
-            pointer = facts.pointers.get((key, None))
-            return planner.known_asset(pointer.data_version if pointer is not None else None)
-        return planner.known_asset(planned.decisions[key].version)
-
     adopted: list[tuple[Pointer, Decision]] = []
     problems: list[Problem] = []
     for key in (key for key in facts.graph.assets if key in selected):
-        pointer = facts.pointers.get((key, None))
-        if pointer is None:
+        state = planned.states[key]
+        pointers = {place: facts.pointers.get((key, state.key(place))) for place in places_in(state.asked)}
+        for place, pointer in pointers.items():
+            state.settle(place, pointer.data_version if pointer is not None else None)
+        if not any(pointers.values()):
             problems.append(
                 Problem(f"asset {key!r} was never built, so there is no value to accept", (), "Build it first.")
             )
             continue
-        decision = planner.decide((key,), known)[key]
-        if decision.build_key is None:
-            waits = [up for up in facts.graph.upstream(key) if known(up).version is None]
-            advice = f"Accept or build it too: {', '.join(waits)}." if waits else ""
-            problems.append(
-                Problem(
-                    f"asset {key!r} cannot be accepted: {decision.problem or 'upstream of it is stale'}", (), advice
+        for place, pointer in pointers.items():
+            if pointer is None:  # of its other partitions there are values
+                continue
+            decision = planner.decide((key,), place)[key]
+            if decision.build_key is None:
+                where = None if state.keys is None else place
+                waits = sorted(edge.given.key for edge in planner.edges[key] if edge.known(where).version is None)
+                advice = f"Accept or build it too: {', '.join(waits)}." if waits else ""
+                name = key if state.keys is None else f"{key}[{state.key(place)}]"
+                problems.append(
+                    Problem(
+                        f"asset {name!r} cannot be accepted: {decision.problem or 'upstream of it is stale'}",
+                        (),
+                        advice,
+                    )
                 )
-            )
-        elif decision.status != "fresh":
-            adopted.append((pointer, decision))
+                break
+            if decision.status != "fresh":
+                adopted.append((pointer, decision))
     if problems:
         raise UsageError(*problems)
     with facts.record.transaction():
         for pointer, decision in adopted:
             _adopt(facts, pointer, decision, reason, run_id)
-    return [pointer.asset for pointer, _ in adopted]
+    return list(dict.fromkeys(pointer.asset for pointer, _ in adopted))
 
 
 def _adopt(facts: Facts, pointer: Pointer, decision: Decision, reason: str, run_id: str) -> None:
@@ -108,58 +129,82 @@ def clean(facts: Facts, selected: frozenset[str]) -> list[str]:
     """Forget pointer, value and traces of the selected assets; return those of which anything was known."""
     cleaned: list[str] = []
     for key in (key for key in facts.graph.assets if key in selected):
-        pointer = facts.pointers.get((key, None))
-        traced = any(trace.asset == key for trace in facts.record.all_traces()) if pointer is None else True
-        if not traced:
+        pointers = list(facts.pointers.of(key).values())
+        if not pointers and not facts.record.has_traces(key):
             continue
         with facts.record.transaction():
             facts.record.forget(key)
-        if pointer is not None:
+        for pointer in pointers:
             _remove_published(facts, pointer.asset, pointer.partition, pointer.object, pointer.io_manager)
         cleaned.append(key)
     _remove_objects(facts, _unreferenced(facts, frozenset(_current_objects(facts, without=selected))))
     return cleaned
 
 
-def collect(facts: Facts, *, keep_days: float | None, keep_last: int | None, dry_run: bool) -> GcReport:
+def collect(
+    facts: Facts,
+    is_declared: Callable[[Pointer], bool],
+    limits: Limits,
+    *,
+    dry_run: bool,
+) -> GcReport:
     """Remove orphaned values, traces beyond what is to be kept, and the objects that nothing leads to any more.
 
-    What is materialized now by a declared asset is always kept. Without ``keep_days`` and ``keep_last`` every traced
-    value is kept; with both, what either of them keeps.
+    What is materialized now by a declared asset is always kept.
     """
     removed: list[GcItem] = []
     declared = facts.graph.assets
-    orphaned = [
-        pointer
-        for key, pointer in sorted(facts.pointers.items(), key=lambda item: item[0][0])
-        if key[0] not in declared
-    ]
+    orphaned = [pointer for pointer in facts.pointers.values() if not is_declared(pointer)]
     removed += [
         GcItem("orphan", pointer.location or pointer.asset, _object_size(facts, pointer.object)) for pointer in orphaned
     ]
     left_behind = [entry for entry in facts.record.orphans() if entry[1] in declared]
     removed += [GcItem("left behind", location) for location, *_ in left_behind]
-    kept = frozenset(_kept(facts, keep_days, keep_last))
+    current_objects = {pointer.object for pointer in facts.pointers.values() if pointer.object and is_declared(pointer)}
+    kept = current_objects.union(_kept(facts, limits))
+    sizes = {name: _object_size(facts, name) for name in facts.outputs.objects.names() if name in kept}
+    if limits.max_bytes is not None:
+        for name in _beyond(facts, sizes, current_objects, limits.max_bytes):
+            kept.discard(name)
+            del sizes[name]
+    left_bytes = sum(sizes.values())
     objects = _unreferenced(facts, kept)
     current = {pointer.object for pointer in orphaned}
     removed += [GcItem("object", name, _object_size(facts, name)) for name in objects if name not in current]
     if dry_run:
-        return GcReport(removed)
+        return GcReport(removed, left_bytes)
     for pointer in orphaned:
         with facts.record.transaction():
-            facts.record.forget(pointer.asset)
+            facts.record.forget(pointer.asset, pointer.partition)
         _remove_published(facts, pointer.asset, pointer.partition, pointer.object, pointer.io_manager)
     for location, asset, partition, io_manager in facts.record.orphans():
         _remove_left_behind(facts, location, asset, partition, io_manager)
     with facts.record.transaction():
         facts.record.delete_traces(objects)
     _remove_objects(facts, objects)
-    return GcReport(removed)
+    return GcReport(removed, left_bytes)
 
 
-def _kept(facts: Facts, keep_days: float | None, keep_last: int | None) -> Iterator[str]:
+def _beyond(facts: Facts, sizes: Mapping[str, int], current: AbstractSet[str], max_bytes: int) -> Iterator[str]:
+    """Yield the objects that must go for the others to fit, oldest use first."""
+    last_used: dict[str, float] = defaultdict(float)
+    restored = facts.record.last_used()
+    for trace in facts.record.all_traces():
+        if trace.object is not None:
+            used = max(trace.created_at, restored.get(trace.data_version, 0.0))
+            last_used[trace.object] = max(last_used[trace.object], used)
+    total_bytes = sum(sizes.values())
+    for name in sorted(sizes, key=lambda name: (last_used[name], name)):
+        if total_bytes <= max_bytes:
+            return
+        if name not in current:
+            total_bytes -= sizes[name]
+            yield name
+
+
+def _kept(facts: Facts, limits: Limits) -> Iterator[str]:
+    keep_days, keep_last = limits.keep_days, limits.keep_last
     declared = facts.graph.assets
-    yield from _current_objects(facts, without=frozenset({key for key, _ in facts.pointers} - set(declared)))
     by_asset: dict[tuple[str, str | None], list[Trace]] = {}
     for trace in facts.record.all_traces():
         if trace.asset in declared:

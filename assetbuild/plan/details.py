@@ -11,7 +11,8 @@ from assetbuild.declare.metadata import as_json
 from assetbuild.errors import UsageError
 from assetbuild.graph.build import relative_place
 from assetbuild.plan.model import Step
-from assetbuild.plan.planner import Facts
+from assetbuild.record.pointers import Place
+from assetbuild.plan.facts import Facts
 from assetbuild.record.model import Materialization
 
 __all__ = ["AssetDetails", "CurrentValue", "describe_asset"]
@@ -58,6 +59,7 @@ class AssetDetails:
     problem: str = ""
     current: CurrentValue | None = None
     history: list[Materialization] = field(default_factory=list)
+    partitions: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return all of it as JSON-able data."""
@@ -73,6 +75,7 @@ def describe_asset(key: str, facts: Facts, step: Step | None, *, history: int = 
         return _source(key, facts)
     asset = graph.assets[key]
     recipe = facts.recipe(key)
+    partition = None if step is None else step.partition
     materializations = facts.record.materializations(asset=key, limit=history)
     return AssetDetails(
         key,
@@ -89,8 +92,9 @@ def describe_asset(key: str, facts: Facts, step: Step | None, *, history: int = 
         packages=dict(recipe.packages),
         code={subject: part.place for subject, part in sorted(recipe.code.items())},
         step=step,
-        current=_current(key, facts, materializations),
+        current=_current((key, partition), facts, materializations),
         history=materializations,
+        partitions=None if asset.partitions is None else asset.partitions.describe(),
     )
 
 
@@ -122,8 +126,8 @@ def _metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
         raise UsageError(str(error)) from error
 
 
-def _current(key: str, facts: Facts, history: list[Materialization]) -> CurrentValue | None:
-    pointer = facts.pointers.get((key, None))
+def _current(place: Place, facts: Facts, history: list[Materialization]) -> CurrentValue | None:
+    pointer = facts.pointers.get(place)
     if pointer is None:
         return None
     value = facts.record.value(pointer.data_version)

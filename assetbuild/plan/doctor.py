@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from assetbuild.errors import AssetbuildError
-from assetbuild.plan.planner import Facts
+from assetbuild.plan.facts import Facts
 
 if TYPE_CHECKING:
     from assetbuild.fingerprint.code.model import Widened
@@ -96,7 +96,7 @@ def _objects(facts: Facts) -> Iterator[Finding]:
 
 
 def _orphans(facts: Facts) -> Iterator[Finding]:
-    for key in sorted({asset for asset, _ in facts.pointers} - set(facts.graph.assets)):
+    for key in sorted(facts.pointers.assets() - set(facts.graph.assets)):
         yield Finding("note", key, "is no longer declared; its data is kept until 'assetbuild gc'")
     for location, asset, _, _ in facts.record.orphans():
         yield Finding("note", asset, f"an earlier value is left at {location}; 'assetbuild gc' removes it")

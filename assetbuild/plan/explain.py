@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from assetbuild.plan.model import Cause, Step
-from assetbuild.plan.planner import Facts, Planned
+from assetbuild.plan.facts import Facts
+from assetbuild.plan.model import AssetPlan, Cause, Step
+from assetbuild.plan.planner import Planned
+from assetbuild.record.pointers import Place
 
 if TYPE_CHECKING:
     from assetbuild.fingerprint.code.model import Widened
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["AcceptNote", "ChainLink", "Explanation", "explain"]
 
 _CONTEXT_LINES = 3
+_ORDER = ("stale", "missing", "pending", "fresh")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +54,14 @@ class Explanation:
     built: tuple[str, float] | None
     failed: tuple[str, str] | None = None
     """Run and first line of the error, when the last attempt to build it failed."""
+    partitions: Mapping[str, int] = field(default_factory=dict)
+    """How many partitions have each status; empty without partitions."""
 
     def as_json(self) -> dict[str, Any]:
         """Return the document of ``why --json``: the step as in ``status``, with place and diff for each cause."""
         return {
             **self.step.as_json(),
+            **({"partitions": dict(self.partitions)} if self.partitions else {}),
             "causes": [
                 {**cause.as_json(), "place": cause.place or None, "diff": cause.diff or None}
                 for cause in self.step.causes
@@ -80,25 +86,43 @@ class Explanation:
         }
 
 
-def explain(asset: str, planned: Planned, facts: Facts, widened: tuple[Widened, ...]) -> Explanation:
-    """Explain an asset of a plan that was made over its closure."""
-    steps = {step.asset: step for step in planned.plan}
-    pointer = facts.pointers.get((asset, None))
-    step = replace(steps[asset], causes=tuple(_with_diff(cause, asset, facts) for cause in steps[asset].causes))
-    note = facts.record.accepted(asset, None)
+def explain(
+    asset: str, partition: str | None, planned: Planned, facts: Facts, widened: tuple[Widened, ...]
+) -> Explanation:
+    """Explain an asset of a plan that was made over its closure.
+
+    Of an asset with partitions one is explained: ``partition``, or the first that is not fresh.
+    """
+    part = next(part for part in planned.plan.assets if part.asset == asset)
+    step = _representative(part, partition)
+    place = (asset, step.partition)
+    pointer = facts.pointers.get(place)
+    step = replace(step, causes=tuple(_with_diff(cause, place, facts) for cause in step.causes))
+    steps = {part.asset: _representative(part, None) for part in planned.plan.assets if part.asset != asset}
+    note = facts.record.accepted(*place)
     accepted = None
     if note is not None and pointer is not None and note.data_version == pointer.data_version:
         accepted = AcceptNote(note.reason or "", note.author, note.created_at)
     return Explanation(
         asset,
-        None,
+        step.partition,
         step,
-        _chain(asset, steps, facts),
+        _chain(asset, {**steps, asset: step}, facts),
         accepted,
         widened,
         None if pointer is None else (pointer.run_id, pointer.materialized_at),
-        _last_failure(asset, facts),
+        _last_failure(place, facts),
+        {status: number for status, number in sorted(part.counts().items()) if number} if part.keys is not None else {},
     )
+
+
+def _representative(part: AssetPlan, partition: str | None) -> Step:
+    """Return the step of a partition; without one, the first that is not fresh, else the first."""
+    if part.keys is None or part.is_open:
+        return next(iter(part))
+    keys = [partition] if partition is not None else None
+    chosen = [step for step in part if keys is None or step.partition in keys]
+    return min(chosen, key=lambda step: _ORDER.index(step.status))
 
 
 def _chain(asset: str, steps: Mapping[str, Step], facts: Facts) -> tuple[ChainLink, ...]:
@@ -116,8 +140,8 @@ def _chain(asset: str, steps: Mapping[str, Step], facts: Facts) -> tuple[ChainLi
     return tuple(links)
 
 
-def _last_failure(asset: str, facts: Facts) -> tuple[str, str] | None:
-    history = facts.record.materializations(asset=asset, limit=1)
+def _last_failure(place: Place, facts: Facts) -> tuple[str, str] | None:
+    history = facts.record.materializations(asset=place[0], partition=place[1], limit=1)
     if not history or history[0].outcome != "failed":
         return None
     lines = [line for line in (history[0].error or "").split("\n") if line.strip()]
@@ -131,12 +155,12 @@ def _last_causes(asset: str, facts: Facts) -> tuple[Cause, ...]:
     return tuple(Cause(**cause) for cause in history[0].causes) if history else ()
 
 
-def _with_diff(cause: Cause, asset: str, facts: Facts) -> Cause:
+def _with_diff(cause: Cause, place: Place, facts: Facts) -> Cause:
     if cause.kind != "code":
         return cause
-    pointer = facts.pointers.get((asset, None))
+    pointer = facts.pointers.get(place)
     before = facts.record.components(pointer.components_id).get("code", {}) if pointer is not None else {}
-    recipe = facts.recipe(asset)
+    recipe = facts.recipe(place[0])
     old_version = before.get(cause.subject, [None])[0]
     new = recipe.code.get(cause.subject)
     old_text = facts.record.text(old_version) if old_version is not None else None

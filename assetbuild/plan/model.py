@@ -1,4 +1,4 @@
-"""The plan: for each asset of a selection its status, what a build would do, and every cause.
+"""The plan: for each asset of a selection and each of its partitions, the status, what a build would do, and why.
 
 status   fresh     the value materialized now is one that was traced for today's build key
          stale     something it depends on changed, or its stored value did
@@ -10,11 +10,16 @@ action   run, restore (an earlier value is still in the store), check (decided w
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from itertools import chain, groupby
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-__all__ = ["Action", "Cause", "CauseKind", "Plan", "Status", "Step"]
+if TYPE_CHECKING:
+    from assetbuild.fingerprint.recipe import InputVersion
+    from assetbuild.record.model import Components, Pointer, Trace
+
+__all__ = ["FRESH", "Action", "AssetPlan", "Cause", "CauseKind", "Decision", "Plan", "Status", "Step"]
 
 Status = Literal["fresh", "stale", "missing", "pending"]
 Action = Literal["run", "restore", "check", "none"]
@@ -85,28 +90,113 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Decision:
+    """The verdict on one (asset, partition), with what a build needs to carry it out.
+
+    ``build_key``, ``inputs`` and ``components`` are set when all inputs are known. ``data_version`` is the version that
+    the asset has, or will have after ``restore``. One decision may stand for many partitions, as long as it says
+    nothing that differs between them.
+    """
+
+    status: Status
+    action: Action
+    causes: tuple[Cause, ...] = ()
+    build_key: str | None = None
+    inputs: tuple[InputVersion, ...] = ()
+    components: Components = field(default_factory=dict)
+    data_version: str | None = None
+    restore: Trace | Pointer | None = None
+    problem: str = ""
+
+    @property
+    def version(self) -> str | None:
+        """The data version that downstream may count on now; None when it is decided by a run."""
+        return self.data_version if self.action in {"none", "restore"} else None
+
+
+FRESH: Final = Decision("fresh", "none")
+"""Nothing to do. Most verdicts are this one, whose data version stands beside it."""
+
+
+@dataclass(frozen=True, slots=True)
+class AssetPlan:
+    """The part of a plan that is about one asset.
+
+    ``keys`` are all its partition keys, or None; ``listed`` the places in them that the plan is about (0 without
+    partitions), ascending; ``decisions`` has those that are not fresh. ``versions`` gives the data version of a place.
+    """
+
+    asset: str
+    keys: Sequence[str] | None
+    listed: Sequence[int]
+    decisions: Mapping[int, Decision]
+    version: Callable[[int], str | None]
+    is_open: bool = False
+    """Which partitions there are is told by something upstream that has yet to run; it has one step for all of them."""
+
+    def __iter__(self) -> Iterator[Step]:
+        """Return the steps, in the order of the keys."""
+        for place in self.listed:
+            decision = self.decisions.get(place, FRESH)
+            key = None if self.keys is None or self.is_open else self.keys[place]
+            yield Step(self.asset, key, decision.status, decision.action, decision.causes, decision.problem)
+
+    def __len__(self) -> int:
+        """Return the number of steps."""
+        return len(self.listed)
+
+    def counts(self) -> Counter[str]:
+        """Return how many steps have each status."""
+        counted: Counter[str] = Counter(decision.status for decision in self.decisions.values())
+        counted["fresh"] += len(self.listed) - len(self.decisions)
+        return counted
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """The steps of a selection and everything upstream of it, in build order."""
 
-    steps: tuple[Step, ...]
+    assets: tuple[AssetPlan, ...]
     warnings: tuple[str, ...] = field(default=())
     orphans: tuple[str, ...] = field(default=())
     """Assets that have a value but are no longer declared; their data is kept until ``gc``."""
 
+    @classmethod
+    def of(cls, steps: Iterable[Step], warnings: tuple[str, ...] = (), orphans: tuple[str, ...] = ()) -> Plan:
+        """Make a plan from its steps; those of one asset stand together."""
+        parts = []
+        for asset, group in groupby(steps, key=lambda step: step.asset):
+            listed = list(group)
+            keys = None if listed[0].partition is None else [step.partition or "" for step in listed]
+            decisions = {
+                place: Decision(step.status, step.action, step.causes, problem=step.problem)
+                for place, step in enumerate(listed)
+                if step.status != "fresh" or step.action != "none"
+            }
+            parts.append(AssetPlan(asset, keys, range(len(listed)), decisions, lambda _place: None))
+        return cls(tuple(parts), warnings, orphans)
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Every step."""
+        return tuple(self)
+
     def __iter__(self) -> Iterator[Step]:  # noqa: D105
-        return iter(self.steps)
+        return chain.from_iterable(self.assets)
 
     def __len__(self) -> int:  # noqa: D105
-        return len(self.steps)
+        return sum(map(len, self.assets))
 
     @property
     def is_fresh(self) -> bool:
         """Return whether there is nothing to do."""
-        return all(step.status == "fresh" for step in self.steps)
+        return not any(part.decisions for part in self.assets)
 
     def counts(self) -> dict[str, int]:
         """Return how many steps have each status, in the order fresh, stale, missing, pending."""
-        counted = Counter(step.status for step in self.steps)
+        counted: Counter[str] = Counter()
+        for part in self.assets:
+            counted += part.counts()
         return {status: counted[status] for status in ("fresh", "stale", "missing", "pending") if counted[status]}
 
     def as_json(self) -> dict[str, Any]:

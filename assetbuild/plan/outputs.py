@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal
 
+from assetbuild.graph.model import Graph
 from assetbuild.record.lock import is_running
 from assetbuild.record.model import Pointer
 from assetbuild.record.stamps import StampCache
@@ -34,10 +35,17 @@ class Outputs:
     """Answers by one stat where nothing moved; by content, once, where a stamp did."""
 
     def __init__(
-        self, warehouse: Path, io_managers: IOManagers, objects: Objects, stamps: StampCache, record: Record
+        self,
+        warehouse: Path,
+        graph: Graph,
+        io_managers: IOManagers,
+        objects: Objects,
+        stamps: StampCache,
+        record: Record,
     ) -> None:
         """Take the folder of published values, and the record with the stamps of shared files."""
         self.warehouse = warehouse
+        self._graph = graph
         self.io_managers = io_managers
         self.objects = objects
         self.stamps = stamps
@@ -53,6 +61,7 @@ class Outputs:
             asset_key=asset,
             partition_key=partition,
             extension=extension_of(object_name or ""),
+            dimensions=known.dimensions if (known := self._graph.assets.get(asset)) is not None else (),
         )
 
     def state(self, pointer: Pointer) -> OutputState:
@@ -83,6 +92,31 @@ class Outputs:
         self.moved[pointer.asset, pointer.partition] = stamp
         return "intact"
 
+    def untouched(self, pointers: Sequence[Pointer]) -> Sequence[bool]:
+        """Return for each pointer of one asset whether a look at its stamp shows that its value is intact.
+
+        False means only that ``state`` has to look closer.
+        """
+        found = [pointer.object is None for pointer in pointers]
+        by_manager: dict[str, list[int]] = {}
+        for index, pointer in enumerate(pointers):
+            if pointer.object is not None:
+                by_manager.setdefault(pointer.io_manager, []).append(index)
+        for name, indices in by_manager.items():
+            manager = self.io_managers.get(name)
+            places = [self.place(pointers[i].asset, pointers[i].partition, pointers[i].object) for i in indices]
+            # The settings may name another place than that of the pointer, for one of an asset's values as for all.
+            if manager.location(places[0]) != pointers[indices[0]].location:
+                continue
+            if (shared := manager.shared_stamp_path(places[0])) is not None:
+                if self.is_recorded(str(shared), manager.stamp(places[0])):
+                    for index in indices:
+                        found[index] = True
+                continue
+            for index, stamp in zip(indices, manager.stamps(places), strict=True):
+                found[index] = stamp is not None and stamp == pointers[index].stamp
+        return found
+
     def is_recorded(self, path: str, stamp: str | None) -> bool:
         """Return whether a shared file's stamp says that all values in it are what their pointers say.
 
@@ -103,7 +137,7 @@ class Outputs:
             return True
         manager = self.io_managers.get(pointer.io_manager)
         place = self.place(pointer.asset, pointer.partition, pointer.object)
-        published = path_of(place)
+        published = path_of(manager.placed(place))
         if manager.shared_stamp_path(place) is not None or not published.exists():
             return False
         staging = self.objects.staging(pointer.asset)

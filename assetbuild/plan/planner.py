@@ -1,73 +1,31 @@
-"""Decide what is stale, and what a build would do about it.
+"""Make a plan: which places a build is about, and the verdict on each, in build order.
 
-``Planner.decide`` is the one place where an asset is judged: the plan calls it in build order with the data versions
-that are known before anything runs, the materializer calls it again with the versions that upstream really
-got. It never asks in which order things run, and nothing here runs user code or writes.
+What is wanted flows up: a selected place wants the upstream places that it reads. What is known flows down: each asset
+is judged with the versions of its inputs. The judging itself is in ``judge.py``; this module says of what, and in
+which order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
-from assetbuild.errors import Problem, UsageError
-from assetbuild.fingerprint.recipe import InputVersion, Recipe, build_key, components
-from assetbuild.graph.model import Asset, AssetInput, Graph
-from assetbuild.plan.model import Action, Cause, Plan, Status, Step
-from assetbuild.plan.outputs import Outputs
-from assetbuild.plan.sources import SourceObserver
-from assetbuild.plan.staleness import changes
-from assetbuild.record.model import Components, Pointer, Trace
-from assetbuild.record.state import Record
+from assetbuild.errors import DefinitionError, Problem, UsageError
+from assetbuild.fingerprint.recipe import edge_order
+from assetbuild.graph.build import relative_place
+from assetbuild.graph.model import Asset, AssetInput
+from assetbuild.plan.asked import Asked
+from assetbuild.plan.edges import Edge, mapping_problem
+from assetbuild.plan.facts import Facts
+from assetbuild.plan.judge import Judge
+from assetbuild.plan.model import FRESH, AssetPlan, Cause, Decision, Plan
+from assetbuild.plan.quick import settle_fresh
+from assetbuild.plan.states import AssetState, SourcePlaces, places_in
+from assetbuild.record.model import Pointer
+from assetbuild.record.pointers import Place
 
-__all__ = ["Decision", "Facts", "Known", "Planned", "Planner"]
-
-Place = tuple[str, str | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """All that a plan reads: the graph, today's recipes, the record, and what lies on the disk."""
-
-    graph: Graph
-    recipe: Callable[[str], Recipe]
-    record: Record
-    pointers: dict[Place, Pointer]
-    sources: SourceObserver
-    outputs: Outputs
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What is known of an input before its reader is judged: its data version, None while upstream may still run."""
-
-    version: str | None
-    parts: Mapping[str, str] = field(default_factory=dict)
-    problem: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """The verdict on one (asset, partition), with what a build needs to carry it out.
-
-    ``build_key``, ``inputs`` and ``components`` are set when all inputs are known. ``data_version`` is the version that
-    the asset has, or will have after ``restore``.
-    """
-
-    status: Status
-    action: Action
-    causes: tuple[Cause, ...] = ()
-    build_key: str | None = None
-    inputs: tuple[InputVersion, ...] = ()
-    components: Components = field(default_factory=dict)
-    data_version: str | None = None
-    restore: Trace | Pointer | None = None
-    problem: str = ""
-
-    @property
-    def version(self) -> str | None:
-        """The data version that downstream may count on now; None when it is decided by a run."""
-        return self.data_version if self.action in {"none", "restore"} else None
+__all__ = ["Planned", "Planner"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,47 +33,67 @@ class Planned:
     """A plan with the decisions behind it, for the materializer."""
 
     plan: Plan
-    decisions: Mapping[str, Decision]
+    states: Mapping[str, AssetState]
     groups: tuple[tuple[str, ...], ...]
     """The assets to build in order; outputs of one function stand together."""
 
+    def decision(self, asset: str, partition: str | None) -> Decision | None:
+        """Return the verdict on one (asset, partition); None when the plan is not about it."""
+        state = self.states.get(asset)
+        place = state.place(partition) if state is not None else None
+        if state is None or place is None or not state.wanted[place]:
+            return None
+        return state.decisions.get(place, FRESH)
 
+
+@dataclass
 class Planner:
-    """Judges assets against one set of facts."""
+    """Plans for a selection; ``only`` leaves out what is upstream of it, ``force`` runs all of it."""
 
-    def __init__(self, facts: Facts, *, selected: frozenset[str], only: bool = False, force: bool = False) -> None:
-        """Plan for the selection; ``only`` leaves out what is upstream of it, ``force`` runs all of it."""
-        self.facts = facts
-        self.selected = selected
-        self.only = only
-        self.forced = selected if force else frozenset[str]()
-        self._closure = facts.graph.closure(selected)
-        self.lost: set[str] = set()
-        """Assets whose stored value turned out to be gone though what is published is intact: they are built again."""
+    facts: Facts
+    selected: frozenset[str]
+    only: bool = False
+    force: bool = False
+    asked: Asked = field(default_factory=Asked)
+
+    def __post_init__(self) -> None:
+        """Find what the selection may reach."""
+        self.lost: set[Place] = set()
+        """Places whose stored value turned out to be gone though what is published is intact: they are built again."""
+        self._closure = self.facts.graph.closure(self.selected)
+        self._dynamic: dict[str, Pointer | None] = {}
+        self._done: frozenset[Place] = frozenset()
+        self._begin()
+
+    def _begin(self) -> None:
+        self.states: dict[str, AssetState] = {}
+        self.edges: dict[str, list[Edge]] = {}
+        self.judge = Judge(self.facts, self.states, self.edges, self.selected if self.force else frozenset(), self.lost)
 
     def plan(self) -> Planned:
         """Judge the selection and everything upstream of it, in build order.
 
-        Raises UsageError when ``only`` leaves out an upstream asset that was never built.
+        Raises UsageError when partitions are asked for that do not exist, an input reads some that do not, or
+        ``only`` leaves out an upstream asset that was never built.
         """
+        self._begin()
         graph = self.facts.graph
         wanted = self._closure
         # The other outputs of a function that runs are built with it, so they are part of the plan.
         wanted |= graph.closure(sibling for key in wanted for sibling in graph.assets[key].siblings)
         order = [key for key in graph.assets if key in wanted]
-        decisions: dict[str, Decision] = {}
-        groups: list[tuple[str, ...]] = []
         for key in order:
-            if key not in decisions:
-                group = graph.assets[key].siblings
-                groups.append(group)
-                decisions.update(self.decide(group, lambda up: self._known(up, decisions)))
-        listed = {key for key in order if self._is_listed(key, decisions)}
-        warnings = self._check_only(decisions) if self.only else ()
+            self._add(graph.assets[key])
+        groups = tuple(dict.fromkeys(graph.assets[key].siblings for key in order))
+        self._want(groups)
+        for group in groups:
+            self._judge(group)
+        parts = tuple(filter(None, (self._part(key) for key in order)))
+        warnings = self._check_only() if self.only else ()
+        listed = {part.asset for part in parts}
         if self.only:
-            groups = [group for group in groups if any(key in listed for key in group)]
-        steps = tuple(_step(key, decisions[key]) for key in order if key in listed)
-        return Planned(Plan(steps, warnings, self._orphans()), decisions, tuple(groups))
+            groups = tuple(group for group in groups if any(key in listed for key in group))
+        return Planned(Plan(parts, warnings, self._orphans()), self.states, groups)
 
     def find_lost(self, planned: Planned) -> bool:
         """Look for fresh assets whose values something that runs must load, and whose objects are gone.
@@ -124,180 +102,263 @@ class Planner:
         lost for good: then plan again.
         """
         before = len(self.lost)
-        graph = self.facts.graph
-        for step in planned.plan:
-            if step.action in {"run", "check"}:
-                for edge in graph.assets[step.asset].inputs:
-                    pointer = self.facts.pointers.get((edge.key, None))
-                    if edge.parameter is None or pointer is None or pointer.object is None:
-                        continue
-                    decision = planned.decisions.get(edge.key)
-                    is_read = self.only and edge.key not in self.selected
-                    if (
-                        is_read or (decision is not None and decision.action == "none")
-                    ) and not self.facts.outputs.readopt(pointer):
-                        self.lost.add(edge.key)
+        read: set[Place] = set()
+        for part in planned.plan.assets:
+            for place, decision in part.decisions.items():
+                if decision.action in {"run", "check"} and not part.is_open:
+                    read.update(self._loaded(part.asset, None if part.keys is None else place))
+        for where in sorted(read, key=lambda where: (where[0], where[1] or "")):
+            pointer = self.facts.pointers.get(where)
+            if pointer is not None and pointer.object is not None and not self.facts.outputs.readopt(pointer):
+                self.lost.add(where)
         return len(self.lost) > before
 
-    def decide(self, group: tuple[str, ...], known: Callable[[str], Known]) -> dict[str, Decision]:
-        """Judge the outputs of one asset function, given what is known of its inputs.
+    def again(self, done: frozenset[Place]) -> Planned:
+        """Plan once more in the midst of a build, now that it is known which partitions there are.
 
-        When one of them must run, all do: values of one function always come from one call.
+        What has an outcome already is not forced again.
         """
-        decisions = {key: self._decide(self.facts.graph.assets[key], known) for key in group}
-        runs = [key for key, decision in decisions.items() if decision.action == "run"]
-        if runs:
-            for key, decision in decisions.items():
-                if decision.action != "run":
-                    is_forced = runs[0] in self.forced
-                    together = f"forced, with {runs[0]}" if is_forced else f"{runs[0]} is built, by the same function"
-                    causes = decision.causes or (Cause("forced" if is_forced else "output", runs[0], message=together),)
-                    status: Status = "stale" if decision.status == "fresh" else decision.status
-                    decisions[key] = replace(decision, status=status, action="run", causes=causes, restore=None)
-        return decisions
+        self._dynamic.clear()
+        self._done = done
+        return self.plan()
 
-    def known_source(self, key: str) -> Known:
-        """Return what is known of a source: its content is observed once."""
-        state = self.facts.sources.state(self.facts.graph.sources[key])
-        return Known(state.version, state.parts, state.problem)
+    def decide(self, group: tuple[str, ...], place: int) -> dict[str, Decision]:
+        """Judge one place of the outputs of one function again, now that more is known."""
+        return self.judge.decide(group, place)
 
-    def known_asset(self, version: str | None) -> Known:
-        """Return what is known of an asset with this data version."""
-        if version is None:
-            return Known(None)
-        return Known(version)
+    def is_declared(self, pointer: Pointer) -> bool:
+        """Return whether a value belongs to an asset, and a partition, that is still there."""
+        asset = self.facts.graph.assets.get(pointer.asset)
+        if asset is None:
+            return False
+        state = self._state(asset)
+        return state.is_open or state.place(pointer.partition) is not None
 
-    def parts_of(self, data_version: str) -> Mapping[str, str]:
-        """Return the versions of the columns or files of a recorded data version."""
-        value = self.facts.record.value(data_version)
-        return value.parts if value is not None else {}
+    # -- what there is, and what is wanted of it
 
-    def _known(self, key: str, decisions: Mapping[str, Decision]) -> Known:
-        if key in self.facts.graph.sources:
-            return self.known_source(key)
-        if self.only and key not in self.selected:
+    def _state(self, asset: Asset) -> AssetState:
+        if asset.key not in self.states:
+            keys = self.facts.keys.of_asset(asset, self._current) if asset.partitions is not None else None
+            self.states[asset.key] = AssetState(asset.key, keys, is_open=keys is None and asset.partitions is not None)
+        return self.states[asset.key]
+
+    def _add(self, asset: Asset) -> None:
+        self._state(asset)
+        self.edges[asset.key] = [self._edge(asset, edge) for edge in edge_order(asset.inputs)]
+
+    def _edge(self, asset: Asset, given: AssetInput) -> Edge:
+        source = self.facts.graph.sources.get(given.key)
+        up: AssetState | SourcePlaces
+        up = self.states[given.key] if source is None else self.facts.keys.of_source(source)
+        bound = None
+        down = self.states[asset.key]
+        if up.keys is not None and given.mapping is not None and not down.is_open:
+            bound = given.mapping.bind(down.keys, up.keys)
+        return Edge(given, up, bound, self.judge.parts_of, is_own=given.key == asset.key)
+
+    def _current(self, key: str) -> Pointer | None:
+        """Return the pointer to an asset's value as the build will leave it; None when it has yet to run."""
+        if key not in self._dynamic:
             pointer = self.facts.pointers.get((key, None))
-            return self.known_asset(pointer.data_version if pointer is not None else None)
-        return self.known_asset(decisions[key].version)
+            if not (self.only and key not in self.selected):
+                above = Planner(self.facts, frozenset({key}), force=self.force and key in self.selected)
+                above.plan()
+                decision = above.states[key].decisions.get(0, FRESH)
+                if decision.action == "restore" and decision.restore is not None and pointer is not None:
+                    restored = decision.restore
+                    pointer = Pointer(
+                        key,
+                        None,
+                        "",
+                        restored.data_version,
+                        restored.object,
+                        restored.io_manager,
+                        "",
+                        None,
+                        "",
+                        "",
+                        0,
+                        0,
+                    )
+                elif decision.action != "none":
+                    pointer = None
+            self._dynamic[key] = pointer
+        return self._dynamic[key]
 
-    def _decide(self, asset: Asset, known: Callable[[str], Known]) -> Decision:
-        pointer = self.facts.pointers.get((asset.key, None))
-        recipe = self.facts.recipe(asset.key)
-        given = {edge.key: known(edge.key) for edge in asset.inputs}
-        problems = [found.problem for found in given.values() if found.problem]
+    def _want(self, groups: Sequence[tuple[str, ...]]) -> None:
+        self.asked.mark({key: self.states[key] for key in self.states if key in self.selected}, self.facts)
+        for key, partition in self._done if self.force else ():
+            place = self.states[key].place(partition) if key in self.states else None
+            if place is not None:
+                self.states[key].asked[place] = 0
+        problems: list[Problem] = []
+        for group in reversed(groups):
+            wanted = self.states[group[0]].wanted
+            for key in group[1:]:
+                for place in places_in(self.states[key].wanted):
+                    wanted[place] = 1
+            for key in group:
+                self.states[key].wanted = wanted
+                asset = self.facts.graph.assets[key]
+                file, line = relative_place(asset.origin, self.facts.keys.root)
+                try:
+                    problems.extend(self._want_upstream(asset))
+                except DefinitionError as error:  # a mapping by a function of the user's
+                    problems.extend(replace(problem, file=file, line=line) for problem in error.problems)
         if problems:
-            return _blocked(asset, pointer, given, problems)
-        if any(found.version is None for found in given.values()):
-            decision = self._decide_early(asset, pointer, recipe, given)
-        else:
-            decision = self._decide_known(asset, pointer, recipe, given)
-        if asset.key in self.forced:
-            forced = Cause("forced", asset.key, message="forced")
-            status: Status = "stale" if decision.status in {"fresh", "pending"} else decision.status
-            own = tuple(cause for cause in decision.causes if cause.kind != "upstream")
-            return replace(decision, status=status, action="run", causes=(forced, *own), restore=None)
-        return decision
+            raise UsageError(*problems)
 
-    def _decide_known(
-        self, asset: Asset, pointer: Pointer | None, recipe: Recipe, given: Mapping[str, Known]
-    ) -> Decision:
-        inputs = tuple(self._input(edge, given[edge.key]) for edge in asset.inputs)
-        key = build_key(asset.key, None, recipe, inputs)
-        now = components(recipe, inputs)
-        is_current = pointer is not None and pointer.traced and pointer.build_key == key
-        traces = [] if is_current else self.facts.record.traces(asset.key, None, key)
-        is_current = is_current or (pointer is not None and any(t.data_version == pointer.data_version for t in traces))
-        decided = Decision("fresh", "none", (), key, inputs, now)
-        if pointer is None:
-            causes: tuple[Cause, ...] = (_never_built(asset.key),)
-            decided = replace(decided, status="missing")
-        else:
-            output = self._output_causes(pointer)
-            if is_current and not output:
-                return replace(decided, data_version=pointer.data_version)
-            causes = output + (() if is_current else self._changes(asset, pointer, now))
-            decided = replace(decided, status="missing" if output and output[0].after is None else "stale")
-        # Prefer the value that is materialized now, else the newest: never ping-pong between two of them.
-        candidates: Iterable[Trace | Pointer] = [pointer] if is_current and pointer is not None else traces
-        for candidate in candidates:
-            if candidate.object is None or self.facts.outputs.objects.has(candidate.object):
-                return replace(
-                    decided, action="restore", causes=causes, restore=candidate, data_version=candidate.data_version
-                )
-        return replace(decided, action="run", causes=causes)
-
-    def _decide_early(
-        self, asset: Asset, pointer: Pointer | None, recipe: Recipe, given: Mapping[str, Known]
-    ) -> Decision:
-        if pointer is None:
-            return Decision("missing", "run", (_never_built(asset.key),))
-        output = self._output_causes(pointer)
-        before = self.facts.record.components(pointer.components_id)
-        # What is not known yet is taken to stay as it was, so that only the asset's own changes show.
-        assumed = {edge["key"]: edge["data_version"] for edge in before.get("inputs", ())}
-        now = components(
-            recipe,
-            [
-                self._input(edge, self.known_asset(given[edge.key].version or assumed.get(edge.key, "")))
-                if edge.key in self.facts.graph.assets
-                else self._input(edge, given[edge.key])
-                for edge in asset.inputs
-            ],
-        )
-        own = output + changes(before, now, self.parts_of)
-        if not pointer.traced and not own:
-            own = (_moved_while_building(asset.key),)
+    def _want_upstream(self, asset: Asset) -> Iterator[Problem]:
+        state = self.states[asset.key]
+        # A place that reads an earlier one of its own asset wants that too, and so on to the first.
+        own = [edge for edge in self.edges[asset.key] if edge.is_own]
         if own:
-            is_gone = bool(output) and output[0].after is None
-            return Decision("missing" if is_gone else "stale", "run", own)
-        waits = [key for key, found in given.items() if found.version is None]
-        return Decision(
-            "pending", "check", tuple(Cause("upstream", key, message=f"after {key}") for key in sorted(waits))
-        )
+            for place in range(state.size - 1, -1, -1):
+                if state.wanted[place]:
+                    for edge in own:
+                        state.want(edge.places(place))
+        places = places_in(state.wanted)
+        if not places:
+            return
+        for given in asset.inputs:
+            if given.is_order_only and given.key in self.states:
+                self.states[given.key].want(range(self.states[given.key].size))
+        for edge in self.edges[asset.key]:
+            if isinstance(edge.up, AssetState) and not edge.is_own:
+                if edge.bound is None or edge.up.is_open:
+                    edge.up.want(range(edge.up.size))
+                elif state.keys is None:
+                    edge.up.want(edge.places(None))
+                elif edge.bound.is_identity and isinstance(places, range):
+                    edge.up.want(places)
+                else:
+                    for place in places:
+                        edge.up.want(edge.places(place))
+            yield from self._absent(asset, edge, places)
 
-    def _input(self, edge: AssetInput, known: Known) -> InputVersion:
-        # The columns of an asset's value are looked up only for an edge that reads some of them.
-        parts = known.parts if edge.columns is None or known.parts else self.parts_of(known.version or "")
-        return InputVersion(edge, known.version or "", parts)
+    def _absent(self, asset: Asset, edge: Edge, places: Sequence[int]) -> Iterator[Problem]:
+        """Yield a problem when partitions are read that do not exist."""
+        state, bound = self.states[asset.key], edge.bound
+        if problem := mapping_problem(edge, state):
+            file, line = relative_place(asset.origin, self.facts.keys.root)
+            yield Problem(f"asset {asset.key!r} {problem[0]}", (), problem[1], file, line)
+            return
+        if bound is None or bound.is_identity or edge.given.is_optional or isinstance(edge.up, SourcePlaces):
+            return
+        if edge.given.parameter is None or edge.up.is_open:
+            return
+        wheres: Sequence[int | None] = (None,) if state.keys is None else places
+        for where in wheres:
+            if absent := bound.absent(where):
+                file, line = relative_place(asset.origin, self.facts.keys.root)
+                place = f"[{state.key(where)}]" if where is not None else ""
+                yield Problem(
+                    f"asset {asset.key!r}{place} reads partition {absent[0]!r} of {edge.given.key!r}, which does not exist",
+                    (
+                        ("by", f"parameter {edge.given.parameter!r}"),
+                        ("partitions", edge.given.mapping.text if edge.given.mapping else ""),
+                    ),
+                    "Annotate the parameter '... | None' to get None there, or read other partitions.",
+                    file,
+                    line,
+                )
+                return
 
-    def _changes(self, asset: Asset, pointer: Pointer, now: Components) -> tuple[Cause, ...]:
-        causes = changes(self.facts.record.components(pointer.components_id), now, self.parts_of)
-        if causes:
-            return causes
-        if not pointer.traced:
-            return (_moved_while_building(asset.key),)
-        return (Cause("code", asset.key, message="the way in which versions are computed changed"),)
+    # -- the verdicts
 
-    def _output_causes(self, pointer: Pointer) -> tuple[Cause, ...]:
-        if pointer.asset in self.lost:
-            gone = f"the stored object of {pointer.asset} is gone"
-            return (Cause("output", pointer.asset, pointer.data_version, None, gone),)
-        state = self.facts.outputs.state(pointer)
-        if state == "intact":
-            return ()
-        if state == "gone":
-            return (
-                Cause("output", pointer.location, pointer.data_version, None, f"output {pointer.location} is gone"),
-            )
-        changed = f"output {pointer.location} was changed by another hand"
-        return (Cause("output", pointer.location, pointer.data_version, "changed", changed),)
-
-    def _is_listed(self, key: str, decisions: Mapping[str, Decision]) -> bool:
+    def _judge(self, group: tuple[str, ...]) -> None:
+        places = places_in(self.states[group[0]].wanted)
+        if not places:
+            return
+        left = self._left(group, places)
+        if left and self._never_built(group, left):
+            return
+        interned: dict[tuple[object, ...], Decision] = {}
+        for place in left:
+            for key, decision in self.judge.decide(group, place).items():
+                state = self.states[key]
+                state.settle(place, decision.version)
+                if decision.action == "none" and decision.status == "fresh":
+                    continue
+                state.decisions[place] = decision if state.keys is None else _light(decision, interned)
         if self.only:
-            return key in self.selected
-        if key in self._closure:
-            return True
-        return decisions[key].action == "run"  # built together with a selected output
+            for key in group:
+                if key not in self.selected:
+                    self._settle_as_it_is(self.states[key], places)
 
-    def _check_only(self, decisions: Mapping[str, Decision]) -> tuple[str, ...]:
+    def _left(self, group: tuple[str, ...], places: Sequence[int]) -> Sequence[int]:
+        """Settle the places where all outputs of a function are fresh; return the others."""
+        left: set[int] = set()
+        for key in group:
+            asset, state, edges = self.facts.graph.assets[key], self.states[key], self.edges[key]
+            # What reads an earlier place of its own is judged in that order, one by one.
+            if state.is_open or any(edge.is_own for edge in edges) or key in self.judge.forced:
+                return places
+            left.update(settle_fresh(self.facts, asset, state, edges, self.judge.stem(asset), places, self.lost))
+        return sorted(left)
+
+    def _never_built(self, group: tuple[str, ...], places: Sequence[int]) -> bool:
+        """Judge all places at once where nothing was ever built and nothing can be said against building it."""
+        if len(places) < 2 or self.states[group[0]].is_open:  # noqa: PLR2004
+            return False
+        for key in group:
+            if key in self.judge.forced or self.facts.record.has_traces(key) or key in self.facts.pointers.assets():
+                return False
+            for edge in self.edges[key]:
+                if isinstance(edge.up, SourcePlaces) and (
+                    edge.up.problem_text or edge.up.problems or not _is_whole(edge)
+                ):
+                    return False
+        for key in group:
+            decision = Decision("missing", "run", (Cause("missing", key, message="never built"),))
+            self.states[key].decisions.update(dict.fromkeys(places, decision))
+        return True
+
+    def _settle_as_it_is(self, state: AssetState, places: Sequence[int]) -> None:
+        for place in places:
+            pointer = self.facts.pointers.get((state.asset, state.key(place)))
+            state.settle(place, pointer.data_version if pointer is not None else None)
+
+    def _loaded(self, asset: str, place: int | None) -> Iterator[Place]:
+        """Yield the upstream places that a place loads and that no build makes anew."""
+        for edge in self.edges[asset]:
+            up = edge.up
+            if edge.given.parameter is None or not isinstance(up, AssetState) or up.is_open:
+                continue
+            for each in edge.places(place):
+                is_read = self.only and up.asset not in self.selected
+                if is_read or up.decisions.get(each, FRESH).action == "none":
+                    yield up.asset, up.key(each)
+
+    # -- what is told
+
+    def _part(self, key: str) -> AssetPlan | None:
+        state = self.states[key]
+        if self.only and key not in self.selected:
+            return None
+        listed = places_in(state.wanted if key not in self.selected or not self.only else state.asked)
+        if key not in self._closure:  # built together with a selected output
+            listed = [place for place in listed if state.decisions.get(place, FRESH).action == "run"]
+        if not listed:
+            return None
+        decisions: Mapping[int, Decision] = state.decisions
+        if len(listed) < len(places_in(state.wanted)):
+            there = set(listed)
+            decisions = {place: decision for place, decision in state.decisions.items() if place in there}
+        return AssetPlan(key, state.keys, listed, decisions, state.version, state.is_open)
+
+    def _check_only(self) -> tuple[str, ...]:
         graph, problems = self.facts.graph, []
         left_out = {up for key in self.selected for up in graph.upstream(key) if up in graph.assets} - self.selected
         for key in sorted(left_out):
-            if (key, None) not in self.facts.pointers:
+            state = self.states[key]
+            missing = [place for place in places_in(state.wanted) if not state.known[place]]
+            if missing:
                 readers = ", ".join(sorted(set(graph.downstream(key)) & self.selected))
+                name = key if state.keys is None else f"{key}[{state.key(missing[0])}]"
                 problems.append(
                     Problem(
-                        f"upstream {key!r} was never built, and --only leaves it out",
+                        f"upstream {name!r} was never built, and --only leaves it out",
                         (("needed by", readers),),
                         f"Build it too: drop --only, or select '{key}'.",
                     )
@@ -305,29 +366,44 @@ class Planner:
         if problems:
             raise UsageError(*problems)
         return tuple(
-            f"upstream {key!r} is {decisions[key].status}; --only builds on its current value"
+            f"upstream {key!r} is {self._worst(self.states[key])}; --only builds on its current value"
             for key in graph.assets
-            if key in self._closure and key not in self.selected and decisions[key].status != "fresh"
+            if key in self._closure and key not in self.selected and self.states[key].decisions
         )
 
+    def _worst(self, state: AssetState) -> str:
+        statuses = {decision.status for decision in state.decisions.values()}
+        return next(status for status in ("stale", "missing", "pending", "fresh") if status in statuses)
+
     def _orphans(self) -> tuple[str, ...]:
-        return tuple(sorted({asset for asset, _ in self.facts.pointers} - set(self.facts.graph.assets)))
+        graph = self.facts.graph
+        found = list(self.facts.pointers.assets() - set(graph.assets))
+        for key, asset in graph.assets.items():
+            if key in self.facts.pointers.assets():
+                found.extend(self._dropped(asset))
+        return tuple(sorted(found))
+
+    def _dropped(self, asset: Asset) -> Iterator[str]:
+        """Yield the partitions of an asset that have a value and are no longer in its key set."""
+        state = self.states.get(asset.key)
+        if asset.partitions is None:
+            if self.facts.pointers.is_partitioned(asset.key):
+                yield from (f"{asset.key}[{key}]" for key in self.facts.pointers.of(asset.key) if key is not None)
+        elif state is not None and state.keys is not None:
+            index_of = state.keys.index_of
+            for key in self.facts.pointers.keys(asset.key):
+                if key is None or index_of(key) is None:
+                    yield asset.key if key is None else f"{asset.key}[{key}]"
 
 
-def _step(key: str, decision: Decision) -> Step:
-    return Step(key, None, decision.status, decision.action, decision.causes, decision.problem)
+def _is_whole(edge: Edge) -> bool:
+    """Return whether every place finds the partitions of a source that it reads."""
+    return edge.bound is None or edge.bound.is_identity
 
 
-def _never_built(key: str) -> Cause:
-    return Cause("missing", key, message="never built")
-
-
-def _moved_while_building(key: str) -> Cause:
-    return Cause("data", key, message="an input changed while it was being built")
-
-
-def _blocked(asset: Asset, pointer: Pointer | None, given: Mapping[str, Known], problems: list[str]) -> Decision:
-    causes = [Cause("data", key, message=found.problem.split("\n")[0]) for key, found in given.items() if found.problem]
-    if pointer is None:
-        causes.insert(0, _never_built(asset.key))
-    return Decision("missing" if pointer is None else "stale", "run", tuple(causes), problem="\n".join(problems))
+def _light(decision: Decision, interned: dict[tuple[object, ...], Decision]) -> Decision:
+    """Return a decision that many partitions share, without what the build finds out again when its turn comes."""
+    if decision.action == "restore" or decision.problem:
+        return decision
+    light = (decision.status, decision.action, decision.causes)
+    return interned.setdefault(light, Decision(*light))

@@ -9,26 +9,29 @@ from __future__ import annotations
 import glob
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from assetbuild.declare.definitions import DataVersion
 from assetbuild.errors import AssetbuildError, Problem
 from assetbuild.fingerprint.data import file_version
 from assetbuild.fingerprint.encoding import digest
+from assetbuild.fingerprint.recipe import ABSENT
 from assetbuild.graph.build import relative_place
 from assetbuild.graph.model import Source
 from assetbuild.load.errors import user_traceback
+from assetbuild.plan.patterns import files_by_key, path_of_key
+from assetbuild.plan.states import SourcePlaces
 from assetbuild.record.stamps import StampCache, stat_stamp
 from assetbuild.store.io import OutputContext
 from assetbuild.store.registry import IOManagers
 
-__all__ = ["ABSENT", "SourceObserver", "SourceState"]
+if TYPE_CHECKING:
+    from assetbuild.declare.partitions import KeySet
 
-ABSENT = digest("source", "absent")
-"""The version of an optional source that is not there."""
+__all__ = ["SourceObserver", "SourceState"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ class SourceObserver:
         self.stamps = stamps
         self.io_managers = io_managers
         self._states: dict[str, SourceState] = {}
+        self._places: dict[str, SourcePlaces] = {}
 
     def state(self, source: Source) -> SourceState:
         """Return what a source holds, as it was first seen."""
@@ -60,14 +64,62 @@ class SourceObserver:
             self._states[source.key] = self._observe(source)
         return self._states[source.key]
 
-    def moved(self, sources: Iterable[Source]) -> str | None:
-        """Return the key of a path source that no longer holds what was first seen, or None."""
-        for source in sources:
-            if source.definition.observe is None and source.key in self._states:
-                seen = self._states[source.key]
-                if not seen.problem and self._observe(source).version != seen.version:
+    def places(self, source: Source, keys_of: Callable[[Source, Sequence[str]], KeySet]) -> SourcePlaces:
+        """Return the versions of a source, by partition where its path is a pattern.
+
+        ``keys_of`` gives the partition keys that a source has, from those that its files have.
+        """
+        if source.key not in self._places:
+            self._places[source.key] = (
+                self._whole(source) if source.partitions is None else self._partitioned(source, keys_of)
+            )
+        return self._places[source.key]
+
+    def moved(self, read: Iterable[tuple[Source, Sequence[int]]]) -> str | None:
+        """Return the key of a path source that no longer holds, in the places that were read, what was first seen."""
+        for source, places in read:
+            if source.definition.observe is not None or source.key not in self._places:
+                continue
+            seen = self._places[source.key]
+            if source.partitions is not None:
+                if any(self._version_of(source, seen.paths[place]) != (seen.version(place) or "") for place in places):
                     return source.key
+            elif not seen.problem_text and self._observe(source).version != seen.version(0):
+                return source.key
         return None
+
+    def _whole(self, source: Source) -> SourcePlaces:
+        state = self.state(source)
+        places = SourcePlaces(source.key, None, [state.version])
+        places.problem_text = state.problem
+        places.parts = state.parts
+        return places
+
+    def _partitioned(self, source: Source, keys_of: Callable[[Source, Sequence[str]], KeySet]) -> SourcePlaces:
+        path = source.definition.path or ""
+        files = files_by_key(self.root, path)
+        keys = keys_of(source, list(files))
+        paths = [tuple(map(str, files.get(key, ()))) for key in keys]
+        versions = [self._version_of(source, each) for each in paths]
+        places = SourcePlaces(source.key, keys, versions)
+        places.paths = paths
+        for place, version in enumerate(versions):
+            if not version:
+                name = path_of_key(path, keys[place])
+                what = "cannot be read" if paths[place] else "does not exist"
+                advice = "Put the file there, or declare the source with optional=True."
+                places.problems[place] = self._problem(source, f"file {name!r} {what}", advice).problem
+        return places
+
+    def _version_of(self, source: Source, paths: Sequence[str]) -> str:
+        """Return the version of one partition's files; that of nothing where they may be absent; else ''."""
+        if not paths:
+            return ABSENT if source.definition.optional else ""
+        try:
+            parts = [[os.path.basename(path), self._file(Path(path))] for path in paths]
+        except OSError:
+            return ""
+        return parts[0][1] if len(parts) == 1 else digest("files", parts)
 
     def _observe(self, source: Source) -> SourceState:
         if source.definition.observe is not None:

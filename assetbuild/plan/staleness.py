@@ -11,7 +11,7 @@ from typing import Any
 
 from assetbuild.plan.model import Cause
 
-__all__ = ["changes"]
+__all__ = ["changes", "input_changes", "recipe_changes"]
 
 Components = Mapping[str, Any]
 Parts = Callable[[str], Mapping[str, str]]
@@ -19,16 +19,27 @@ Parts = Callable[[str], Mapping[str, str]]
 
 def changes(before: Components, after: Components, parts_of: Parts) -> tuple[Cause, ...]:
     """Return every difference between two sets of components; ``parts_of`` gives the parts of a data version."""
-    causes = [
+    return recipe_changes(before, after) + input_changes(before, after, parts_of)
+
+
+def recipe_changes(before: Components, after: Components) -> tuple[Cause, ...]:
+    """Return the differences that all partitions of an asset share."""
+    return (
         *code_causes(before, after),
         *package_causes(before, after),
         *config_causes(before, after),
         *env_causes(before, after),
         *io_manager_causes(before, after),
+    )
+
+
+def input_changes(before: Components, after: Components, parts_of: Parts) -> tuple[Cause, ...]:
+    """Return the differences of the inputs: which there are, which partitions of them are read, and their data."""
+    return (
         *dependency_causes(before, after),
+        *partition_causes(before, after, parts_of),
         *data_causes(before, after, parts_of),
-    ]
-    return tuple(causes)
+    )
 
 
 def code_causes(before: Components, after: Components) -> Iterator[Cause]:
@@ -126,19 +137,60 @@ def dependency_causes(before: Components, after: Components) -> Iterator[Cause]:
                 )
 
 
+def partition_causes(before: Components, after: Components, parts_of: Parts) -> Iterator[Cause]:
+    """Yield each input of which other partitions are read than before: by another mapping, or because there are others."""
+    for key, old, new in _same_inputs(before, after):
+        ways = [str(edge.get("mapping") or "the whole") for edge in (old, new)]
+        is_other = ways[0] != ways[1] and old["version"] != new["version"]
+        if is_other or ways[0].partition(" ")[0] != ways[1].partition(" ")[0]:
+            yield Cause("partitions", key, ways[0], ways[1], f"partitions of {key}: {ways[0]} -> {ways[1]}")
+        elif old.get("mapping") is not None and old["version"] != new["version"]:
+            if old.get("partition") != new.get("partition"):
+                names = [edge.get("partition") or "(none)" for edge in (old, new)]
+                yield Cause("partitions", key, names[0], names[1], f"partition of {key}: {names[0]} -> {names[1]}")
+                continue
+            parts = [set(parts_of(edge["data_version"])) for edge in (old, new)]
+            if all(parts) and parts[0] != parts[1]:
+                counts = [f"{len(names)} partitions" for names in parts]
+                moved = _more_and_fewer(sorted(parts[1] - parts[0]), sorted(parts[0] - parts[1]))
+                yield Cause("partitions", key, counts[0], counts[1], f"partitions of {key}: {moved}")
+
+
 def data_causes(before: Components, after: Components, parts_of: Parts) -> Iterator[Cause]:
-    """Yield each input whose data changed; columns or files are named where they are known."""
+    """Yield each input whose data changed; columns, files or partitions are named where they are known."""
+    told: set[str] = set()
+    for key, old, new in _same_inputs(before, after):
+        if key in told or old["version"] == new["version"]:
+            continue
+        if any(old.get(name) != new.get(name) for name in ("mapping", "partition")):
+            continue  # another partition is read, so of course its data is another
+        old_parts, new_parts = parts_of(old["data_version"]), parts_of(new["data_version"])
+        is_many = new.get("mapping") is not None and new.get("partition") is None
+        if is_many and old_parts and new_parts and all(old_parts.get(k, v) == v for k, v in new_parts.items()):
+            continue  # only the set of partitions is another
+        told.add(key)
+        named = _moved_parts(old_parts, new_parts, None if is_many else new["columns"])
+        place = key if new.get("partition") is None else f"{key}[{new['partition']}]"
+        message = f"data of {place} changed" + (f": {named}" if named else "")
+        yield Cause("data", key, old["data_version"], new["data_version"], message)
+
+
+def _same_inputs(before: Components, after: Components) -> Iterator[tuple[str, Mapping[str, Any], Mapping[str, Any]]]:
+    """Yield each input that is read as it was, as it stood then and as it stands now."""
     old_edges, new_edges = _edges(before), _edges(after)
     for key in sorted(set(old_edges) & set(new_edges)):
         old = {_way(edge): edge for edge in old_edges[key]}
         new = {_way(edge): edge for edge in new_edges[key]}
-        moved = [way for way in sorted(set(old) & set(new)) if old[way]["version"] != new[way]["version"]]
-        if not moved:
-            continue
-        first_old, first_new = old[moved[0]]["data_version"], new[moved[0]]["data_version"]
-        named = _moved_parts(parts_of(first_old), parts_of(first_new), new[moved[0]]["columns"])
-        message = f"data of {key} changed" + (f": {named}" if named else "")
-        yield Cause("data", key, first_old, first_new, message)
+        for way in sorted(set(old) & set(new)):
+            yield key, old[way], new[way]
+
+
+def _more_and_fewer(more: list[str], fewer: list[str]) -> str:
+    texts = []
+    for word, names in (("new ", more), ("without ", fewer)):
+        if names:
+            texts.append(word + ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else ""))  # noqa: PLR2004
+    return "; ".join(texts)
 
 
 def _moved_parts(old: Mapping[str, str], new: Mapping[str, str], columns: list[str] | None) -> str:

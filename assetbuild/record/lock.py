@@ -35,6 +35,9 @@ __all__ = [
 ]
 
 _PLACES = 1 << 40
+_guard = threading.Lock()
+_in_process: dict[str, threading.Lock] = {}
+"""By state folder: held by the thread that builds there."""
 
 
 @contextmanager
@@ -44,8 +47,41 @@ def project_lock(
     """Hold the project's lock while the block runs, shared with other builders or ``alone``.
 
     ``holder`` names who else is at work, for the one who waits. Raises BusyError without ``wait``, and RecordError
-    when the folder cannot be written.
+    when the folder cannot be written. Threads of one process come one after the other.
     """
+    with _alone_here(folder, wait=wait, on_wait=on_wait), _held(folder, alone, holder, wait, on_wait):
+        yield
+
+
+@contextmanager
+def _alone_here(folder: Path, *, wait: bool, on_wait: Callable[[str], None]) -> Iterator[None]:
+    """Let one thread of this process in at a time.
+
+    The locks on assets are the process's and tell two of its threads nothing; worse, when one of them closes the file,
+    the kernel drops those of the other.
+    """
+    with _guard:
+        lock = _in_process.setdefault(os.path.realpath(folder), threading.Lock())
+    if not lock.acquire(blocking=False):
+        us = f"pid {os.getpid()}, another thread of this process"
+        if not wait:
+            raise BusyError(busy(us))
+        on_wait(us)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _held(
+    folder: Path,
+    alone: bool,  # noqa: FBT001  # as said by ``project_lock``
+    holder: Callable[[], str],
+    wait: bool,  # noqa: FBT001
+    on_wait: Callable[[str], None],
+) -> Iterator[None]:
     descriptor = _opened(folder / "build.lock")
     try:
         kind = fcntl.LOCK_EX if alone else fcntl.LOCK_SH

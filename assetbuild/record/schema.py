@@ -89,6 +89,42 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     CREATE INDEX materializations_by_asset ON materializations (asset, partition, id);
     CREATE INDEX materializations_by_run ON materializations (run_id, id);
     """,
+    # 1 -> 2: sensors, schedules and conditions
+    """
+    CREATE TABLE automations (
+        kind TEXT NOT NULL,
+        name TEXT NOT NULL,
+        cursor TEXT,
+        last_run_key TEXT,
+        ticked_at REAL,
+        scheduled_at REAL,
+        failures INTEGER NOT NULL,
+        PRIMARY KEY (kind, name)
+    ) WITHOUT ROWID;
+    CREATE TABLE ticks (
+        id INTEGER PRIMARY KEY,
+        kind TEXT NOT NULL,
+        name TEXT NOT NULL,
+        at REAL NOT NULL,
+        seconds REAL NOT NULL,
+        scheduled_at REAL,
+        outcome TEXT NOT NULL,
+        message TEXT NOT NULL,
+        cursor TEXT,
+        requests TEXT NOT NULL,
+        runs TEXT NOT NULL,
+        log TEXT NOT NULL,
+        times INTEGER NOT NULL
+    );
+    CREATE INDEX ticks_by_name ON ticks (kind, name, id);
+    CREATE TABLE run_keys (
+        kind TEXT NOT NULL,
+        name TEXT NOT NULL,
+        run_key TEXT NOT NULL,
+        seen_at REAL NOT NULL,
+        PRIMARY KEY (kind, name, run_key)
+    ) WITHOUT ROWID;
+    """,
 )
 """``MIGRATIONS[n]`` brings version n to n + 1; each runs in one transaction."""
 

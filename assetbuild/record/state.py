@@ -11,7 +11,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,6 +19,7 @@ from assetbuild.errors import Problem, RecordError
 from assetbuild.fingerprint.encoding import hash_bytes
 from assetbuild.record.lock import opening_lock
 from assetbuild.record.model import Components, Materialization, Pointer, RunRow, Trace, ValueInfo
+from assetbuild.record.pointers import Pointers
 from assetbuild.record.schema import MIGRATIONS, SCHEMA_VERSION
 
 __all__ = ["Record", "is_damage", "note_damage", "open_whole"]
@@ -42,6 +43,7 @@ class Record:
         """Take an open connection whose schema is current; use ``open`` or ``read``."""
         self._db = connection
         self._texts: dict[str, str] = {}
+        self._recipes: dict[str, Components] = {}
         self.path = path
         self.warnings = warnings
 
@@ -86,7 +88,9 @@ class Record:
                 if version > SCHEMA_VERSION:
                     raise RecordError(_newer(path, version))
                 connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-                if version == SCHEMA_VERSION:
+                if 0 < version < SCHEMA_VERSION:
+                    connection = _migrated_copy(connection, path)
+                if version > 0:
                     return cls(connection, path, warnings)
             except sqlite3.DatabaseError as error:
                 if not is_damage(error):
@@ -99,6 +103,11 @@ class Record:
     def close(self) -> None:
         """Close the database."""
         self._db.close()
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The open database, for the tables that have a module of their own (``ticks.py``)."""
+        return self._db
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -121,10 +130,28 @@ class Record:
 
     # -- traces and pointers
 
-    def pointers(self) -> dict[tuple[str, str | None], Pointer]:
-        """Return every pointer, by asset and partition."""
-        rows = self._db.execute(f"SELECT {_POINTER} FROM pointers")  # noqa: S608  # a constant list of columns
-        return {(row[0], row[1] or None): _pointer(row) for row in rows}
+    def pointers(self, asset: str | None = None, *, partitioned: bool = True) -> Iterator[Pointer]:
+        """Return the pointers to the partitions of one asset, or of all; or those of all assets without partitions."""
+        where = "partition <> ''" if partitioned else "partition = ''"
+        given = () if asset is None else (asset,)
+        where += "" if asset is None else " AND asset = ?"
+        return map(_pointer, self._db.execute(f"SELECT {_POINTER} FROM pointers WHERE {where}", given))  # noqa: S608
+
+    def partitioned_assets(self) -> list[str]:
+        """Return the assets that have pointers to partitions."""
+        # Step by step over the index: DISTINCT would read every row.
+        rows = self._db.execute(
+            """
+            WITH RECURSIVE named(asset) AS (
+                SELECT min(asset) FROM pointers WHERE partition <> ''
+                UNION ALL
+                SELECT (SELECT min(asset) FROM pointers WHERE asset > named.asset AND partition <> '')
+                FROM named WHERE named.asset IS NOT NULL
+            )
+            SELECT asset FROM named WHERE asset IS NOT NULL
+            """
+        )
+        return [asset for (asset,) in rows]
 
     def pointer(self, asset: str, partition: str | None) -> Pointer | None:
         """Return one pointer as it is at this moment."""
@@ -134,6 +161,24 @@ class Record:
         ).fetchone()
         return _pointer(row) if row else None
 
+    def partition_keys(self, asset: str) -> list[str]:
+        """Return the partition keys of an asset's pointers."""
+        rows = self._db.execute("SELECT partition FROM pointers WHERE asset = ? AND partition <> ''", (asset,))
+        return [key for (key,) in rows]
+
+    def used_io_managers(self) -> list[str]:
+        """Return the names of the IO managers that keep what is materialized now."""
+        return [name for (name,) in self._db.execute("SELECT DISTINCT io_manager FROM pointers WHERE object IS NOT NULL")]
+
+    def mean_duration_s(self, asset: str) -> float:
+        """Return how long the partitions of an asset took to build, on average."""
+        row = self._db.execute("SELECT avg(duration_s) FROM pointers WHERE asset = ?", (asset,)).fetchone()
+        return row[0] or 0.0
+
+    def has_traces(self, asset: str) -> bool:
+        """Return whether anything was ever traced for an asset."""
+        return self._db.execute("SELECT 1 FROM traces WHERE asset = ? LIMIT 1", (asset,)).fetchone() is not None
+
     def traces(self, asset: str, partition: str | None, build_key: str) -> list[Trace]:
         """Return the traces of one build key, newest first."""
         rows = self._db.execute(
@@ -142,14 +187,29 @@ class Record:
         )
         return [_trace(row) for row in rows]
 
+    def last_used(self) -> dict[str, float]:
+        """Return when each data version was last built or restored, as far as the history goes."""
+        rows = self._db.execute(
+            "SELECT data_version, max(at) FROM materializations WHERE data_version IS NOT NULL GROUP BY data_version"
+        )
+        return dict(rows)
+
     def all_traces(self) -> Iterator[Trace]:
         """Return every trace, oldest first."""
         return map(_trace, self._db.execute(f"SELECT {_TRACE} FROM traces ORDER BY id"))  # noqa: S608
 
     def components(self, components_id: str) -> Components:
-        """Return the parts of a build key that was recorded; empty when unknown."""
+        """Return the parts of a build key that was recorded; empty when unknown.
+
+        What all partitions share lies in a row of its own, whose id is then given as ``recipe_id``.
+        """
         row = self._db.execute("SELECT json FROM components WHERE id = ?", (components_id,)).fetchone()
-        return _parsed(row[0]) if row else {}
+        parts: Components = _parsed(row[0]) if row else {}
+        if (recipe_id := parts.get("recipe_id")) is not None:
+            if recipe_id not in self._recipes:
+                self._recipes[recipe_id] = self.components(recipe_id)
+            parts |= self._recipes[recipe_id]
+        return parts
 
     def text(self, version: str) -> str | None:
         """Return the source text that was recorded for a code part."""
@@ -185,6 +245,9 @@ class Record:
 
     def add_components(self, components: Components) -> str:
         """Keep the parts of a build key and return their id."""
+        if "inputs" in components:
+            shared = self.add_components({name: part for name, part in components.items() if name != "inputs"})
+            components = {"recipe_id": shared, "inputs": components["inputs"]}
         text = json.dumps(components, ensure_ascii=False, separators=(",", ":"))
         components_id = hash_bytes((text.encode(),))  # of the text: an id, and no version of anything
         self._db.execute("INSERT OR IGNORE INTO components VALUES (?, ?)", (components_id, text))
@@ -260,10 +323,13 @@ class Record:
         """Forget an orphan that was removed."""
         self._db.execute("DELETE FROM orphans WHERE location = ?", (location,))
 
-    def forget(self, asset: str) -> None:
-        """Forget the pointers and traces of an asset."""
-        self._db.execute("DELETE FROM pointers WHERE asset = ?", (asset,))
-        self._db.execute("DELETE FROM traces WHERE asset = ?", (asset,))
+    def forget(self, asset: str, partition: str | None = None) -> None:
+        """Forget the pointers and traces of an asset, or of one partition of it."""
+        for table in ("pointers", "traces"):
+            if partition is None:
+                self._db.execute(f"DELETE FROM {table} WHERE asset = ?", (asset,))  # noqa: S608  # one of two names
+            else:
+                self._db.execute(f"DELETE FROM {table} WHERE asset = ? AND partition = ?", (asset, partition))  # noqa: S608
 
     def delete_traces(self, objects: Iterable[str]) -> None:
         """Forget the traces whose objects were collected."""
@@ -322,10 +388,16 @@ class Record:
         )
 
     def materializations(
-        self, *, asset: str | None = None, run_id: str | None = None, limit: int | None = None
+        self,
+        *,
+        asset: str | None = None,
+        partition: str | None = None,
+        run_id: str | None = None,
+        limit: int | None = None,
     ) -> list[Materialization]:
-        """Return history, newest first, of an asset or a run."""
-        where = [(f"{name} = ?", value) for name, value in (("asset", asset), ("run_id", run_id)) if value is not None]
+        """Return history, newest first, of an asset, one partition of it, or a run."""
+        asked = (("asset", asset), ("partition", partition), ("run_id", run_id))
+        where = [(f"{name} = ?", value) for name, value in asked if value is not None]
         condition = " AND ".join(text for text, _ in where) or "1"
         rows = self._db.execute(
             f"SELECT {_MATERIALIZATION} FROM materializations WHERE {condition} ORDER BY id DESC LIMIT ?",  # noqa: S608
@@ -342,19 +414,19 @@ class Record:
         return _trace(row) if row else None
 
 
-def open_whole(path: Path, *, write: bool) -> tuple[Record, dict[tuple[str, str | None], Pointer]]:
+def open_whole(path: Path, *, write: bool) -> tuple[Record, Pointers]:
     """Open the record and read its pointers; damage that only these show is noted, and the record opened anew."""
     open_record = Record.open if write else Record.read
     record = open_record(path)
     try:
-        return record, record.pointers()
+        return record, Pointers(record)
     except sqlite3.DatabaseError as error:
         record.close()
         if not is_damage(error):
             raise
         note_damage(path, error)
     record = open_record(path)
-    return record, record.pointers()
+    return record, Pointers(record)
 
 
 def _connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
@@ -385,6 +457,15 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
         raise RecordError(_newer(path, version))
     for number in range(version, SCHEMA_VERSION):
         connection.executescript(f"BEGIN IMMEDIATE; {MIGRATIONS[number]} PRAGMA user_version = {number + 1}; COMMIT;")
+
+
+def _migrated_copy(connection: sqlite3.Connection, path: Path) -> sqlite3.Connection:
+    """Return a copy in memory with today's tables: a reader changes nothing, and the next build migrates the file."""
+    copy = sqlite3.connect(":memory:", isolation_level=None)
+    with closing(connection):
+        connection.backup(copy)
+    _migrate(copy, path)
+    return copy
 
 
 class _Damage(sqlite3.DatabaseError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -45,11 +46,17 @@ def storing(doing: str, path: Path | str) -> Iterator[None]:
         raise store_error(doing=doing, path=path, error=error) from error
 
 
-def write_bytes(path: Path, data: bytes) -> None:
+def write_bytes(path: Path, data: bytes | memoryview) -> None:
     """Write a new file whole; raise StoreError, and leave nothing, when that fails."""
     with storing("write", path):
         try:
-            path.write_bytes(data)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_CLOEXEC", 0), 0o666)
+            try:
+                rest = memoryview(data)
+                while rest:
+                    rest = rest[os.write(descriptor, rest) :]
+            finally:
+                os.close(descriptor)
         except OSError:
             with suppress(OSError):
                 path.unlink()

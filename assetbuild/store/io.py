@@ -10,8 +10,8 @@ reader sees whole values and a hand-edited file is never fed to anybody.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -50,23 +50,31 @@ class InputContext:
 class Written:
     """What a write reports: the data version, and for tables the version of each column.
 
-    ``extension`` (no dot, may be empty) ends the object's and the published file's names.
+    ``extension`` (no dot, may be empty) ends the object's and the published file's names. ``data`` is the bytes of the
+    file as a memoryview, where they are in memory: then nobody has to read them again.
     """
 
     data_version: str
     extension: str
     columns: Mapping[str, str] = field(default_factory=dict)
     rows: int | None = None
+    data: memoryview | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where one asset's current value is published: the project's warehouse folder and the value's name in it."""
+    """Where one asset's current value is published: the project's warehouse folder and the value's name in it.
+
+    ``dimensions`` names what the parts of a partition key with several dimensions are. ``levels`` is the IO manager's:
+    the names of hive-style folders, one for each dimension.
+    """
 
     warehouse: Path
     asset_key: str
     partition_key: str | None = None
     extension: str = ""
+    dimensions: tuple[str, ...] = ()
+    levels: tuple[str, ...] = ()
 
 
 class IOManager(ABC):
@@ -80,6 +88,9 @@ class IOManager(ABC):
 
     one_writer: ClassVar[bool] = False
     """Published into one shared file, so that the materializer must publish one value at a time."""
+
+    holds_tables: ClassVar[bool] = False
+    """Every value is a table, so many partitions are one table where nothing else is asked for."""
 
     @abstractmethod
     def write(self, context: OutputContext, value: Any) -> Written:
@@ -95,41 +106,77 @@ class IOManager(ABC):
         Raises TypeError when it cannot give that type.
         """
 
+    def table_in(self, data: memoryview) -> Any:  # noqa: ARG002  # for managers that override it
+        """Return the Arrow table that ``load`` gives for a file of these bytes; None when it must see the file."""
+        return None
+
+    def load_many(self, contexts: Sequence[InputContext], key_column: str | None = None) -> Any:
+        """Load several partitions, at least one, as one table of the type that all contexts ask for.
+
+        ``key_column`` names a column to add, with the partition keys as text. Raises TypeError for what is no table.
+        """
+        from assetbuild.store.concat import join_tables  # noqa: PLC0415
+        from assetbuild.store.conversions import convert_table, to_arrow  # noqa: PLC0415
+
+        first = contexts[0]
+        # Without their columns: one that a partition does not have is null there, as long as another one has it.
+        tables = [
+            (context.partition_key or "", to_arrow(self.load(replace(context, load="arrow.Table", columns=None))))
+            for context in contexts
+        ]
+        return convert_table(join_tables(tables, first.columns, key_column), first.load)
+
+    def placed(self, place: Place) -> Place:
+        """Return the place as this manager lays files out; what reads ``publish.path_of`` asks for it first."""
+        return place
+
     def location(self, place: Place) -> str:
         """Return where the value is published, relative to the project folder, as people write it."""
         from assetbuild.store.publish import file_location  # noqa: PLC0415  # publish imports this protocol
 
-        return file_location(place)
+        return file_location(self.placed(place))
 
     def publish(self, place: Place, published: Path) -> str:
         """Place the object at ``published`` at its location by one atomic step; return the new stamp."""
         from assetbuild.store.publish import publish_file  # noqa: PLC0415
 
-        return publish_file(place, published)
+        return publish_file(self.placed(place), published)
+
+    def publish_many(self, values: Sequence[tuple[Place, Path]]) -> list[str]:
+        """Publish several objects, each atomically; return their stamps. One transaction may be cheaper than many."""
+        return [self.publish(place, published) for place, published in values]
 
     def exists(self, place: Place) -> bool:
         """Return whether anything lies at the location."""
         from assetbuild.store.publish import path_of  # noqa: PLC0415
 
-        return path_of(place).exists()
+        return path_of(self.placed(place)).exists()
 
     def stamp(self, place: Place) -> str | None:
         """Return a cheap token that changes when the published value may have changed; None when nothing is there."""
         from assetbuild.store.publish import file_stamp  # noqa: PLC0415
 
-        return file_stamp(place)
+        return file_stamp(self.placed(place))
+
+    def stamps(self, places: Sequence[Place]) -> list[str | None]:
+        """Return the stamp of each place; files that lie in one folder cost one look at the folder."""
+        if type(self).stamp is not IOManager.stamp:
+            return [self.stamp(place) for place in places]
+        from assetbuild.store.publish import file_stamps  # noqa: PLC0415
+
+        return file_stamps([self.placed(place) for place in places])
 
     def is_intact(self, place: Place, published: Path, data_version: str) -> bool:
         """Return whether what is published still equals the object; reads the content, so ask after the stamp moved."""
         from assetbuild.store.publish import same_content  # noqa: PLC0415
 
-        return same_content(place, published, data_version)
+        return same_content(self.placed(place), published, data_version)
 
     def remove(self, place: Place) -> None:
         """Remove what is published; nothing there is no error."""
         from assetbuild.store.publish import remove_file  # noqa: PLC0415
 
-        remove_file(place)
+        remove_file(self.placed(place))
 
     def shared_stamp_path(self, place: Place) -> Path | None:  # noqa: ARG002  # for managers that override it
         """Return the one file that holds the values of many assets, or None when each value has its own place.

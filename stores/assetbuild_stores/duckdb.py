@@ -4,7 +4,8 @@ The object of a value is a Parquet file, as with the Parquet IO manager, so
 restoring, loading and sharing work alike; publishing loads that object into a
 table. ``raw/flights`` is table ``flights`` in schema ``raw``, ``flights`` is table
 ``flights`` in schema ``main``, and ``a/b/c`` is table ``c`` in schema ``a/b``: a slash cannot
-occur in a part, so no two keys share a table.
+occur in a part, so no two keys share a table. The partitions of an asset are rows of one table, which
+``duckdb_partitions`` describes.
 
 DuckDB lets one process write. The connection is opened at the first publish
 and kept until ``close``; each publish is one transaction, so a reader of the
@@ -14,21 +15,22 @@ write-ahead log until ``close``, and survives a crash there.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from assetbuild.errors import Problem, StoreError
 from assetbuild.fingerprint.data.tables import table_version
-from assetbuild.record.faults import reach
 from assetbuild.store.failures import damaged_object, storing
 from assetbuild.store.objects import content_hash
+from assetbuild_stores.duckdb_partitions import has_partition, holds_partition, remove_partition, replace_partitions
+from assetbuild_stores.duckdb_tables import VALUE, batches, kind_of, quoted, registered, replace_table
 from assetbuild_stores.parquet import ParquetIOManager
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from assetbuild.store.io import Place
@@ -36,8 +38,6 @@ if TYPE_CHECKING:
 __all__ = ["DuckDBIOManager"]
 
 _FILE: Final = "warehouse.duckdb"
-_VALUE: Final = "assetbuild_value"
-_STREAMED_CELLS: Final = 50_000_000
 _PATIENCE_S: Final = 10.0
 _POLL_S: Final = 0.005
 _RESERVED: Final = frozenset({"information_schema", "pg_catalog", "temp", "system"})
@@ -50,51 +50,58 @@ class DuckDBIOManager(ParquetIOManager):
 
     def __init__(self, **options: Any) -> None:
         """Take the options; nothing is opened yet."""
+        if of_files := {"layout", "partition_column"} & set(options):
+            message = f"{min(of_files)} is for files; the partitions of an asset are rows of one DuckDB table"
+            raise ValueError(message)
         super().__init__(**options)
         self._connections: dict[Path, Any] = {}
-        self._owners: dict[tuple[Path, str, str], tuple[str, str | None]] = {}
+        self._owners: dict[tuple[Path, str, str], str] = {}
 
     def location(self, place: Place) -> str:
-        """Return file and table, as ``warehouse/warehouse.duckdb:raw.flights``."""
+        """Return file, table and partition, as ``warehouse/warehouse.duckdb:raw.flights[2013-01-01]``."""
         schema, table = _table(place)
-        return f"{self.shared_stamp_path(place).relative_to(place.warehouse.parent).as_posix()}:{schema}.{table}"
+        partition = "" if place.partition_key is None else f"[{place.partition_key}]"
+        return f"{place.warehouse.name}/{_FILE}:{schema}.{table}{partition}"
 
     def shared_stamp_path(self, place: Place) -> Path:
         """Return the DuckDB file, which holds the tables of all assets."""
         return place.warehouse / _FILE
 
     def publish(self, place: Place, published: Path) -> str:
-        """Replace the table by the object's content in one transaction; return the file's stamp."""
-        import duckdb  # noqa: PLC0415
+        """Replace the table, or the rows of the partition, by the object's content in one transaction."""
+        return self.publish_many([(place, published)])[0]
 
-        if (found := content_hash(published)) != published.name.partition(".")[0]:
-            raise damaged_object(published, f"hashes to {found}")
-        schema, table = _table(place)
-        self._claim(place, schema, table)
-        connection = self._open(place)
-        try:
-            try:
-                _replace(connection, place, published)
-            except duckdb.CatalogException as error:
-                if "is of type View" not in str(error):
-                    raise
-                _replace(connection, place, published, drop_view=True)
-        except duckdb.Error as error:
-            if isinstance(error, duckdb.FatalException):  # this connection is of no use any more
-                self._connections.pop(self.shared_stamp_path(place)).close()
-            doing = f"cannot publish table {schema}.{table} into '{self.shared_stamp_path(place)}'"
-            no_such_type = isinstance(error, (duckdb.NotImplementedException, duckdb.InvalidInputException))
-            advice = "Cast the column to a type that DuckDB has, or keep the asset as parquet." if no_such_type else ""
-            raise _refused(doing, error, advice) from error
-        return self.stamp(place) or ""
+    def publish_many(self, values: Sequence[tuple[Place, Path]]) -> list[str]:
+        """Replace tables and partitions; all partitions of one asset in one transaction. Return the file's stamp."""
+        for _, published in values:
+            if (found := content_hash(published)) != published.name.partition(".")[0]:
+                raise damaged_object(published, f"hashes to {found}")
+        partitions: dict[tuple[Path, str], list[tuple[Place, Path]]] = {}
+        for place, published in values:
+            self._claim(place)
+            if place.partition_key is None:
+                self._publishing(place, partial(_replace, place=place, published=published))
+            else:
+                partitions.setdefault((place.warehouse, place.asset_key), []).append((place, published))
+        for group in partitions.values():
+            rows = [(place.partition_key or "", published) for place, published in group]
+            place = group[0][0]
+            schema, table = _table(place)
+            self._publishing(
+                place,
+                partial(replace_partitions, schema=schema, table=table, asset_key=place.asset_key, values=rows),
+            )
+        return [self.stamp(place) or "" for place, _ in values]
 
     def exists(self, place: Place) -> bool:
-        """Return whether the table is in the file."""
+        """Return whether the table, or the partition, is in the file."""
         if not self.shared_stamp_path(place).exists():
             return False
         schema, table = _table(place)
         with _Reading(self, place) as connection:
-            return bool(_kind(connection, schema, table) == "BASE TABLE")
+            if place.partition_key is not None:
+                return has_partition(connection, schema, table, place.partition_key)
+            return kind_of(connection, schema, table) == "BASE TABLE"
 
     def stamp(self, place: Place) -> str | None:
         """Return the stamp of the whole file, with its write-ahead log; None when there is no file."""
@@ -102,24 +109,35 @@ class DuckDBIOManager(ParquetIOManager):
         said = [_stat(path), _stat(path.with_name(path.name + ".wal"))]
         return None if said[0] is None else " ".join(text for text in said if text)
 
+    def stamps(self, places: Sequence[Place]) -> list[str | None]:
+        """Return the stamp of each place, looking at each file once."""
+        found = {place.warehouse: place for place in places}
+        stamps = {warehouse: self.stamp(place) for warehouse, place in found.items()}
+        return [stamps[place.warehouse] for place in places]
+
     def is_intact(self, place: Place, published: Path, data_version: str) -> bool:  # noqa: ARG002
-        """Return whether the table holds what the object holds, both seen through DuckDB."""
+        """Return whether the table or partition holds what the object holds, both seen through DuckDB."""
         if not self.exists(place) or not published.exists():
             return False
         import duckdb  # noqa: PLC0415
 
         schema, table = _table(place)
         with _Reading(self, place) as connection:
-            there = table_version(_batches(connection, f"from {_quoted(schema)}.{_quoted(table)}"))
-        with duckdb.connect() as fresh, _registered(fresh, published):
-            return there == table_version(_batches(fresh, f"from {_VALUE}"))
+            if place.partition_key is not None:
+                return holds_partition(connection, schema, table, place.partition_key, published)
+            there = table_version(batches(connection, f"from {quoted(schema)}.{quoted(table)}"))
+        with duckdb.connect() as fresh, registered(fresh, published):
+            return there == table_version(batches(fresh, f"from {VALUE}"))
 
     def remove(self, place: Place) -> None:
-        """Drop the table."""
+        """Drop the table, or the rows of the partition and with the last one the table."""
         if self.exists(place):
             schema, table = _table(place)
             connection = self._open(place)
-            connection.execute(f"drop table {_quoted(schema)}.{_quoted(table)}")
+            if place.partition_key is not None:
+                remove_partition(connection, schema, table, place.partition_key)
+                return  # without a checkpoint, since there may be thousands: close makes one
+            connection.execute(f"drop table {quoted(schema)}.{quoted(table)}")
             connection.execute("checkpoint")
 
     def close(self) -> None:
@@ -130,15 +148,31 @@ class DuckDBIOManager(ParquetIOManager):
                     "checkpoint"
                 )  # moves the write-ahead log into the file; 5 ms, so once and not per publish
 
-    def _claim(self, place: Place, schema: str, table: str) -> None:
+    def _publishing(self, place: Place, publish: Callable[[Any], None]) -> None:
+        """Do one transaction in the file."""
+        import duckdb  # noqa: PLC0415
+
+        connection = self._open(place)
+        try:
+            publish(connection)
+        except duckdb.Error as error:
+            if isinstance(error, duckdb.FatalException):  # this connection is of no use any more
+                self._connections.pop(self.shared_stamp_path(place)).close()
+            doing = f"cannot publish table {'.'.join(_table(place))} into '{self.shared_stamp_path(place)}'"
+            no_such_type = isinstance(error, (duckdb.NotImplementedException, duckdb.InvalidInputException))
+            advice = "Cast the column to a type that DuckDB has, or keep the asset as parquet." if no_such_type else ""
+            raise _refused(doing, error, advice) from error
+
+    def _claim(self, place: Place) -> None:
         """Refuse a table that is DuckDB's own, or another asset's: DuckDB does not tell A from a."""
+        schema, table = _table(place)
         if schema.lower() in _RESERVED:
             problem = f"asset {place.asset_key!r} cannot be a DuckDB table: the schema {schema!r} is DuckDB's own"
             raise StoreError(Problem(problem, (), "Give the asset another key."))
         name = (self.shared_stamp_path(place), schema.lower(), table.lower())
-        owner = self._owners.setdefault(name, (place.asset_key, place.partition_key))
-        if owner != (place.asset_key, place.partition_key):
-            problem = f"assets {owner[0]!r} and {place.asset_key!r} are one DuckDB table, {schema}.{table}"
+        owner = self._owners.setdefault(name, place.asset_key)
+        if owner != place.asset_key:
+            problem = f"assets {owner!r} and {place.asset_key!r} are one DuckDB table, {schema}.{table}"
             raise StoreError(Problem(problem, (), "Give one of them another key."))
 
     def _open(self, place: Place) -> Any:
@@ -209,73 +243,19 @@ def _refused(headline: str, error: Exception, advice: str = "") -> StoreError:
 
 def _table(place: Place) -> tuple[str, str]:
     schema, _, table = place.asset_key.rpartition("/")
-    return schema or "main", table if place.partition_key is None else f"{table}/{place.partition_key}"
+    return schema or "main", table
 
 
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _kind(connection: Any, schema: str, table: str) -> str | None:
-    query = """select table_type from information_schema.tables
-               where table_catalog = current_database() and table_schema = ? and table_name = ?"""
-    rows = connection.execute(query, [schema, table]).fetchall()  # all: an unfinished result blocks the connection
-    return rows[0][0] if rows else None
-
-
-def _replace(connection: Any, place: Place, published: Path, *, drop_view: bool = False) -> None:
-    """Replace a table by the object's content, in one transaction."""
+def _replace(connection: Any, *, place: Place, published: Path) -> None:
     import duckdb  # noqa: PLC0415
 
     schema, table = _table(place)
-    name = f"{_quoted(schema)}.{_quoted(table)}"
-    with _registered(connection, published):
-        connection.begin()
-        try:
-            if schema != "main":
-                connection.execute(f"create schema if not exists {_quoted(schema)}")
-            if drop_view:
-                connection.execute(f"drop view if exists {name}")
-            connection.execute(f"create or replace table {name} as from {_VALUE}").fetchall()
-            reach("in-duckdb", place.asset_key)
-            connection.commit()
-        except BaseException:
-            with contextlib.suppress(duckdb.Error):  # the transaction may be over already
-                connection.rollback()
+    try:
+        replace_table(connection, schema, table, published, place.asset_key, drop_view=False)
+    except duckdb.CatalogException as error:
+        if "is of type View" not in str(error):
             raise
-
-
-@contextlib.contextmanager
-def _registered(connection: Any, published: Path) -> Iterator[None]:
-    """Make the object visible to SQL, a large one as a stream; read by Arrow, since DuckDB's own reader loses types."""
-    import pyarrow as pa  # noqa: PLC0415
-    import pyarrow.parquet as pq  # noqa: PLC0415
-
-    with pq.ParquetFile(published) as file:
-        _refuse_names(file.schema_arrow.names)
-        if file.metadata.num_rows * file.metadata.num_columns > _STREAMED_CELLS:
-            connection.register(_VALUE, pa.RecordBatchReader.from_batches(file.schema_arrow, file.iter_batches()))
-        else:
-            connection.register(_VALUE, file.read())
-        try:
-            yield
-        finally:
-            connection.unregister(_VALUE)
-
-
-def _refuse_names(names: list[str]) -> None:
-    known: dict[str, str] = {}
-    for name in names:
-        if (other := known.setdefault(name.lower(), name)) != name:
-            problem = f"DuckDB does not tell the columns {other!r} and {name!r} apart"
-            raise StoreError(Problem(problem, (), "Rename one, or keep the asset as parquet."))
-
-
-def _batches(connection: Any, query: str) -> Iterator[Any]:
-    import pyarrow as pa  # noqa: PLC0415
-
-    batches: Iterator[Any] = pa.RecordBatchReader.from_stream(connection.sql(query))
-    return batches
+        replace_table(connection, schema, table, published, place.asset_key, drop_view=True)
 
 
 def _stat(path: Path) -> str | None:

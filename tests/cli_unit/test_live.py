@@ -22,7 +22,7 @@ def start(monkeypatch):
     def start(assets, **environment):
         terminal = Terminal(Screen(is_terminal=True), Screen(is_terminal=True), environment=environment, width=80)
         lines = BuildLines(terminal)
-        lines(RunPlanned(Plan(tuple(Step(f"group/asset_{n}", None, "missing", "run") for n in range(assets)))))
+        lines(RunPlanned(Plan.of(tuple(Step(f"group/asset_{n}", None, "missing", "run") for n in range(assets)))))
         views.append(LiveView(terminal, lines))
         return terminal, views[-1]
 

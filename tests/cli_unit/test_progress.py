@@ -8,7 +8,7 @@ from assetbuild.materialize.report import Outcome, Report
 from assetbuild.plan.model import Cause, Plan, Step
 
 NEVER = (Cause("missing", "x", message="never built"),)
-PLAN = Plan(
+PLAN = Plan.of(
     (
         Step("raw/flights", None, "fresh", "none"),
         Step("late_flights", None, "missing", "run", NEVER),

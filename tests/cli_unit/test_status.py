@@ -9,7 +9,7 @@ STALE = Step("late_flights", None, "stale", "run", (CONFIG,))
 PENDING = Step("report", None, "pending", "check", (Cause("upstream", "late_flights", message="after late_flights"),))
 GONE = Step("daily", "2024-01-05", "missing", "restore", (Cause("output", "daily", message="output daily is gone"),))
 FRESH = tuple(Step(f"raw/{number}", None, "fresh", "none") for number in range(40))
-MIXED = Plan((*FRESH[:2], STALE, GONE, PENDING))
+MIXED = Plan.of((*FRESH[:2], STALE, GONE, PENDING))
 
 
 def test_a_few_fresh_assets_are_listed_with_the_rest(pipe, golden):
@@ -18,39 +18,39 @@ def test_a_few_fresh_assets_are_listed_with_the_rest(pipe, golden):
 
 def test_a_terminal_shows_colours_and_cuts_at_its_width(narrow, golden):
     many = Step("wide", None, "stale", "run", (CODE, Cause("config", "key", "x", "y", "config key: " + "long " * 20)))
-    golden("status_narrow", plan_lines(narrow, Plan((*MIXED.steps, many))))
+    golden("status_narrow", plan_lines(narrow, Plan.of((*MIXED.steps, many))))
 
 
 def test_many_fresh_assets_are_counted(pipe, golden):
-    golden("status_many", plan_lines(pipe, Plan((*FRESH, STALE, PENDING))))
+    golden("status_many", plan_lines(pipe, Plan.of((*FRESH, STALE, PENDING))))
 
 
 def test_all_shows_every_asset(pipe):
-    lines = plan_lines(pipe, Plan((*FRESH, STALE)), everything=True)
+    lines = plan_lines(pipe, Plan.of((*FRESH, STALE)), everything=True)
     assert (len(lines), lines[-1]) == (42, "1 stale, 40 fresh")
 
 
 def test_all_fresh_is_one_line(pipe):
-    assert plan_lines(pipe, Plan(FRESH)) == ["nothing to do: 40 assets are fresh"]
-    assert plan_lines(pipe, Plan(FRESH[:1])) == ["nothing to do: 1 asset is fresh"]
-    assert plan_lines(pipe, Plan(())) == ["nothing to do: there are no assets"]
+    assert plan_lines(pipe, Plan.of(FRESH)) == ["nothing to do: 40 assets are fresh"]
+    assert plan_lines(pipe, Plan.of(FRESH[:1])) == ["nothing to do: 1 asset is fresh"]
+    assert plan_lines(pipe, Plan.of(())) == ["nothing to do: there are no assets"]
 
 
 def test_more_than_three_causes_are_left_to_why(pipe, golden):
     causes = tuple(Cause("code", name, message=f"code of {name} changed") for name in "abcde")
-    golden("status_causes", plan_lines(pipe, Plan((Step("model", None, "stale", "run", causes),))))
+    golden("status_causes", plan_lines(pipe, Plan.of((Step("model", None, "stale", "run", causes),))))
 
 
 def test_what_stands_in_the_way_is_said_once(pipe):
     problem = "source 'x' is missing: data/x.csv"
     step = Step("a", None, "missing", "run", (Cause("missing", "a", message="never built"),), problem)
-    assert plan_lines(pipe, Plan((step,)))[:2] == ["  missing  a  never built", "              " + problem]
+    assert plan_lines(pipe, Plan.of((step,)))[:2] == ["  missing  a  never built", "              " + problem]
     told = Step("a", None, "stale", "run", (Cause("data", "x", message=problem),), problem)
-    assert sum(problem in line for line in plan_lines(pipe, Plan((told,)))) == 1
+    assert sum(problem in line for line in plan_lines(pipe, Plan.of((told,)))) == 1
 
 
 def test_orphans_are_named(pipe):
-    assert plan_lines(pipe, Plan((STALE,), orphans=("old",)))[-1] == (
+    assert plan_lines(pipe, Plan.of((STALE,), orphans=("old",)))[-1] == (
         "no longer declared, and kept until 'assetbuild gc': old"
     )
 
@@ -58,7 +58,7 @@ def test_orphans_are_named(pipe):
 def test_a_dry_run_says_what_would_happen(golden):
     golden("dry_run", prediction_lines(MIXED))
     steps = tuple(Step(f"a{number}", None, "missing", "run") for number in range(12))
-    assert prediction_lines(Plan(steps)) == ["would run 12 assets: a0, a1, a2, a3, a4, a5, a6, a7 and 4 more"]
+    assert prediction_lines(Plan.of(steps)) == ["would run 12 assets: a0, a1, a2, a3, a4, a5, a6, a7 and 4 more"]
 
 
 def test_a_cause_is_one_line():

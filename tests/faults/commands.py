@@ -101,6 +101,10 @@ class Command:
             with suppress(ProcessLookupError):
                 os.killpg(group, number)
 
+    def said(self) -> str:
+        """Return what it has written to stderr so far."""
+        return self._outputs[1].read_text()
+
     def finish(self, limit_s: float = LIMIT_S) -> Ran:
         """Wait for its end, and return what it printed; one that hangs is killed, and that is a failure."""
         if self._ended is None:

@@ -112,3 +112,46 @@ def test_ctrl_c_at_any_moment_is_clean(shop, launcher):
         assert leftovers(shop) == []
     launcher.run(shop, "materialize", "-j", "0")
     check_whole(launcher, shop, 9)
+
+
+def test_what_finishes_soon_after_ctrl_c_is_kept(project, launcher):
+    project.assets("""
+        @asset
+        def a() -> int:
+            pause("a")
+            return 1
+
+        @asset
+        def b(a: int) -> int:
+            return a + 1
+    """)
+    gate = project.gate("a")
+    build = launcher.start(project, "materialize", "-j", "1", "--json")
+    gate.wait()
+    build.send(signal.SIGINT)
+    gate.open()
+    ran = build.finish()
+    assert ran.exit_code == 130, str(ran)
+    assert "stopping: a may finish within 2 seconds; press Ctrl-C again to end now" in ran.stderr
+    assert [entry["outcome"] for entry in ran.json["assets"]] == ["built", "skipped"]
+    remove_gate(project, "a")
+    assert project.build() == {"b": ["missing"]}
+
+
+def test_the_second_ctrl_c_ends_workers_at_once(project, launcher):
+    project.assets("""
+        @asset
+        def a() -> int:
+            pause("a")
+            return 1
+    """)
+    gate = project.gate("a")
+    build = launcher.start(project, "materialize", "-j", "1", "--json")
+    gate.wait()
+    workers = workers_of(build.pid)
+    build.send(signal.SIGINT)
+    until(lambda: "stopping: a" in build.said(), "it does not say that it stops")
+    build.send(signal.SIGINT)
+    ran = build.finish()
+    assert (ran.exit_code, ran.stdout) == (130, "")
+    until(lambda: all(is_gone(worker) for worker in workers), "a worker lives on")

@@ -152,10 +152,10 @@ def test_status_and_changed_ask_for_verdicts_once():
     def verdicts():
         asked.append(1)
         return {
-            "raw/orders": Verdict("fresh", frozenset()),
-            "orders": Verdict("stale", frozenset({"code", "config"})),
-            "totals": Verdict("pending", frozenset({"upstream"})),
-            "report": Verdict("missing", frozenset({"missing"})),
+            "raw/orders": Verdict(frozenset({"fresh"}), frozenset()),
+            "orders": Verdict(frozenset({"stale"}), frozenset({"code", "config"})),
+            "totals": Verdict(frozenset({"pending"}), frozenset({"upstream"})),
+            "report": Verdict(frozenset({"missing"}), frozenset({"missing"})),
         }
 
     def found(text):

@@ -172,3 +172,37 @@ def test_a_long_chain_and_a_wide_fan_in_are_planned_without_recursion(project):
     chain += [f"@asset(deps=[f'n{{i}}' for i in range({2000})])", "def fan() -> int:", "    return 1"]
     project.write("assets.py", "from assetbuild import asset\n" + "\n".join(chain) + "\n")
     assert len(project.plan()) == 2001
+
+
+def objects(project):
+    return sorted(project.path(".assetbuild/objects").glob("*/*"))
+
+
+def test_gc_max_size_removes_what_was_used_the_longest_ago(project):
+    text = """
+        @asset
+        def a() -> bytes:
+            executed("a")
+            return b"LETTER" * 1000
+    """
+    project.deterministic = False
+    for letter in "xyzx":  # 'x' is built, then restored: it was used last, and then 'z'
+        project.assets(text.replace("LETTER", letter))
+        project.run("materialize")
+    project.assets(text.replace("LETTER", "w"))
+    project.run("materialize")
+    listed = project.run("gc", "-n", "--max-size", "3500", "--json").json
+    assert (len(listed["removed"]), listed["left_bytes"], len(objects(project))) == (1, 3000, 4)
+    project.run("gc", "--max-size", "3500")
+    assert sorted(path.read_bytes()[:1] for path in objects(project)) == [b"w", b"x", b"z"]
+    project.run("gc", "--max-size", "2kB")
+    assert sorted(path.read_bytes()[:1] for path in objects(project)) == [b"w", b"x"]
+    assert "more than 10 B" in project.run("gc", "--max-size", "10").stderr
+    assert [path.read_bytes()[:1] for path in objects(project)] == [b"w"]
+    project.assets(text.replace("LETTER", "x"))
+    assert project.build() == {"a": ["code"]}  # and not restored
+
+
+def test_a_size_that_is_none_is_refused(project):
+    project.assets("@asset\ndef a() -> int:\n    return 1\n")
+    assert "no size" in project.refuse("gc", "--max-size", "big")

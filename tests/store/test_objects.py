@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -130,12 +129,13 @@ def test_a_read_only_folder_is_a_clear_error(objects, tmp_path):
 
 
 def test_a_full_disk_is_a_clear_error_and_leaves_nothing(tmp_path, monkeypatch):
-    def half(path, data):
-        with path.open("wb") as file:
-            file.write(data[:1])
+    write = os.write
+
+    def half(descriptor, data):
+        write(descriptor, data[:1])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", half)
+    monkeypatch.setattr(os, "write", half)
     with pytest.raises(StoreError, match="no space left on the disk") as raised:
         write_bytes(tmp_path / "x", b"xy")
     assert "assetbuild gc" in str(raised.value)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -197,7 +198,7 @@ def test_a_look_at_a_table_goes_on_when_the_writer_opens_the_file_meanwhile(mana
     manager.close()
     has_looked = threading.Event()
 
-    class Connections(dict):
+    class Connections(dict[Any, Any]):
         def get(self, *args):
             found = super().get(*args)
             has_looked.set()

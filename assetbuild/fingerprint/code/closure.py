@@ -49,11 +49,18 @@ class CodeFingerprinter:
         package_policy: str = "exact",
         import_module: Callable[[str], ModuleType] | None = None,
         first_party: FirstParty | None = None,
+        last: CodeFingerprinter | None = None,
     ) -> None:
-        """Take the project folder, the files that were loaded (the importer's live mapping), and the package policy."""
+        """Take the project folder, the files that were loaded (the importer's live mapping), and the package policy.
+
+        From the ``last`` fingerprinter, of an earlier load, what was parsed of files that are the same is taken over.
+        """
         self._modules = Modules(first_party or FirstParty(root), files, import_module)
+        if last is not None:
+            self._modules.take_over(last._modules)
         self._packages = Packages(package_policy)
         self._walks: dict[Keep, Walk] = {}
+        self._module_sets: dict[frozenset[str], frozenset[str]] = {}
 
     def code_version(self, function: Callable[..., Any]) -> CodeVersion:
         """Return the code version of an asset's function.
@@ -68,6 +75,13 @@ class CodeFingerprinter:
         """Return the code version of a class, such as a user's IO manager."""
         with undisturbed():
             return self._version(cls, lambda walk: walk.class_root(cls))
+
+    def modules_with_effects(self) -> frozenset[str]:
+        """Return the modules that set something in other libraries while they load: that counts for all assets."""
+        walk = next(iter(self._walks.values()), None) or self._walks.setdefault(
+            Keep(), Walk(self._modules, self._packages, Keep())
+        )
+        return walk.modules_with_effects()
 
     def _version(self, subject: object, root_of: Callable[[Walk], Node]) -> CodeVersion:
         keep = Keep()
@@ -104,7 +118,9 @@ class CodeFingerprinter:
             [] if self._packages.policy == "off" else [[name, version] for name, version in packages.items()]
         )
         version = digest(CODE_SCHEME, [roots[0].version, sorted({root.version for root in roots[1:]}), keyed])
-        return CodeVersion(version, _parts(nodes, home), packages, frozenset(env), tuple(widened))
+        modules = frozenset(node.module for node in nodes if node.module)
+        modules = self._module_sets.setdefault(modules, modules)
+        return CodeVersion(version, _parts(nodes, home), packages, frozenset(env), tuple(widened), modules)
 
 
 def _parts(nodes: list[Node], home: str) -> dict[str, CodePart]:

@@ -53,13 +53,20 @@ class Effects:
 
     def nodes(self, libraries: set[str]) -> list[Node]:
         """Return the nodes of the statements that set something in one of these libraries."""
-        if self._found is None:
-            self._found = list(self._search())
         return [
             self._walk.whole.statement_node(statement, view)
-            for tops, statement, view in self._found
+            for tops, statement, view in self._all()
             if tops & libraries
         ]
+
+    def modules(self) -> frozenset[str]:
+        """Return the names of the modules that have such statements."""
+        return frozenset(view.name for _, _, view in self._all())
+
+    def _all(self) -> list[tuple[frozenset[str], Statement, View]]:
+        if self._found is None:
+            self._found = list(self._search())
+        return self._found
 
     def _search(self) -> Iterator[tuple[frozenset[str], Statement, View]]:
         for view in self._walk.modules.loaded_views():

@@ -49,3 +49,5 @@ class CodeVersion:
     env: frozenset[str]
     """Environment variables that the closure reads by a constant name."""
     widened: tuple[Widened, ...]
+    modules: frozenset[str] = frozenset()
+    """The modules that anything in the closure belongs to."""

@@ -85,6 +85,13 @@ class Modules:
 
     # -- modules and files -----------------------------------------------------------------------------------
 
+    def take_over(self, last: Modules) -> None:
+        """Take over what was parsed of files that are still the same."""
+        for path, index in last._indexes.items():
+            source = self.files.get(path)
+            if source is not None and source.version == index.source.version:
+                self._indexes[path] = index
+
     def index(self, path: str) -> FileIndex | None:
         """Return the indexed source of a first-party file that was loaded."""
         found = self._indexes.get(path)

@@ -89,6 +89,10 @@ class Walk:
         self.finish()
         return nodes
 
+    def modules_with_effects(self) -> frozenset[str]:
+        """Return the modules with statements that set something in a library."""
+        return self._effects.modules()
+
     def class_root(self, cls: type) -> Node:
         """Return the built node of a class."""
         node = self.code_node(cls) or Node("link", own="class")

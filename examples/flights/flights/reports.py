@@ -12,9 +12,10 @@ import pandas as pd
 import polars as pl
 from pydantic import Field
 
-from assetbuild import Config, Context, Input, Markdown, Table, asset
+from assetbuild import Config, Context, Input, Markdown, Offset, Table, asset
 from flights.chart import bar_chart
 from flights.clock import hour_of
+from flights.days import CARRIER_MONTHS, DAYS, MONTHS
 
 PAGE = """\
 <!doctype html>
@@ -33,6 +34,9 @@ li {{ display: inline-block; margin-right: 1.5em }}
 """
 
 
+SUMS = ["flights", "cancelled", "minutes"]
+
+
 class Late(Config):
     """What counts as late."""
 
@@ -49,6 +53,12 @@ class Ranking(Config):
 def mean(column: str) -> pl.Expr:
     """Return the mean with two decimals; the sum is of integers, so it is the same in any order."""
     return pl.col(column).mean().round(2)
+
+
+def mean_delay(sums: pl.DataFrame) -> float | None:
+    """Return the mean delay of the flights that left, from sums; None where none did."""
+    left = int(sums["flights"].sum()) - int(sums["cancelled"].sum())
+    return round(int(sums["minutes"].sum()) / left, 2) if left else None
 
 
 @asset(group="reports", tags={"grain": "flight"})
@@ -114,6 +124,46 @@ def delays_by_hour(
             "mean_dep_delay": grouped["dep_delay"].mean().round(2),
         }
     ).reset_index()
+
+
+@asset(key="delays/day", partitions=DAYS, group="reports")
+def delays_by_day(
+    flights: Annotated[pl.DataFrame, Input(columns=["carrier", "dep_delay", "cancelled"])],
+) -> pl.DataFrame:
+    """A day's flights and minutes of delay by carrier: sums, from which longer times are summed up."""
+    return (
+        flights.group_by("carrier")
+        .agg(
+            flights=pl.len().cast(pl.Int64),
+            cancelled=pl.col("cancelled").sum().cast(pl.Int64),
+            minutes=pl.col("dep_delay").sum().cast(pl.Int64),
+        )
+        .sort("carrier")
+    )
+
+
+@asset(key="delays/week", partitions=DAYS, group="reports")
+def delays_by_week(
+    days: Annotated[pl.DataFrame, Input("delays/day", partitions=Offset(-6, 0), columns=SUMS)],
+) -> dict[str, float | None]:
+    """The mean delay of the seven days up to this one; the first six days of the year look back on fewer."""
+    return {"mean_dep_delay": mean_delay(days)}
+
+
+@asset(key="delays/month", partitions=MONTHS, group="reports")
+def delays_by_month(days: Annotated[pl.LazyFrame, Input("delays/day")]) -> pl.DataFrame:
+    """A month's flights and minutes of delay by carrier, summed over its days."""
+    return days.group_by("carrier").agg(pl.col("flights", "cancelled", "minutes").sum()).sort("carrier").collect()
+
+
+@asset(key="delays/carrier_month", partitions=CARRIER_MONTHS, group="reports")
+def delays_by_carrier_and_month(
+    month: Annotated[pl.DataFrame, Input("delays/month")], context: Context
+) -> dict[str, float | None]:
+    """What a carrier flew in a month; null where it did not fly."""
+    _, carrier = str(context.partition_key).split("|")
+    flown = month.filter(pl.col("carrier") == carrier)
+    return {"flights": int(flown["flights"].sum()), "mean_dep_delay": mean_delay(flown)}
 
 
 @asset(key="delays/weather", group="reports", io_manager="duckdb")
@@ -199,20 +249,24 @@ def summary(
 
 
 @asset(group="reports", io_manager="file", owners=["ops@example.com"], tags={"audience": "management"})
-def report(
+def report(  # noqa: PLR0913, PLR0917  # each is an asset
     summary: dict[str, Any],
     carrier_ranking: pl.DataFrame,
     worst_routes: pl.DataFrame,
     hours: Annotated[pl.DataFrame, Input("delays/hour")],
     weather: Annotated[pl.DataFrame, Input("delays/weather")],
+    months: Annotated[pl.DataFrame, Input("delays/month", key_column="month")],
     context: Context,
 ) -> Path:
     """The year on one page: a web page with charts, in one file."""
     hours = hours.with_columns(clock=pl.format("{}:00", "hour"))
     routes = worst_routes.with_columns(route=pl.format("{} - {}", "origin", "name"))
+    left = pl.col("flights").sum() - pl.col("cancelled").sum()
+    months = months.group_by("month").agg(mean_dep_delay=pl.col("minutes").sum() / left).sort("month")
     charts = {
         "Late flights by carrier": bar_chart(carrier_ranking, "name", "late_percent", unit=" %"),
         "Mean delay by hour": bar_chart(hours, "clock", "mean_dep_delay", unit=" min"),
+        "Mean delay by month": bar_chart(months, "month", "mean_dep_delay", unit=" min"),
         "Mean delay by weather": bar_chart(weather, "weather", "mean_dep_delay", unit=" min"),
         "Worst routes": bar_chart(routes, "route", "mean_dep_delay", unit=" min"),
     }

@@ -1,0 +1,245 @@
+"""The standstill: how the project lay when all was fresh; while it lies like that, there is nothing to do.
+
+    .assetbuild/standstill    header line, hash of the rest, marshal of a tuple: what to say, and everything looked at
+
+A plan is a function of what it looks at. When one has found every asset fresh, all that loading and planning looked at
+is noted: each file by size, times and inode, trees of sources and published values by those of all their files,
+listings of folders on the import path, environment variables by hash, the state database. The next command without a
+selection compares these, and says the same without loading settings, manifest, record or any library: a stat for each
+path. Whatever differs, it goes the long way, which decides by content. What depends on the clock, on functions that
+are polled or on partitions is never noted.
+
+A file that is saved while the plan is made could be noted with a stamp that the plan has not seen. So nothing
+is noted that moved after the plan began, or so shortly before that its time of change proves nothing.
+
+Typical size: 100 bytes for each module and source file; published values take 32 bytes in all.
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+import sys
+
+import xxhash
+
+from assetbuild import __version__
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from assetbuild.graph.model import Graph
+    from assetbuild.load.stage import Stage
+
+__all__ = ["count_at_standstill", "keep_standstill"]
+
+_HEADER = f"assetbuild standstill 1 {__version__}\n".encode()
+_NAME = "standstill"
+_MOST = 200_000
+"""Trees of more entries than this are left to the plan, which knows which of them it needs."""
+_YOUNG_NS = 50_000_000
+_FOREVER = 1 << 62
+
+
+class _Unfit(Exception):  # noqa: N818  # says that there is nothing to keep
+    """The project does not lie still enough, or cannot be told by its files."""
+
+
+def count_at_standstill(folder: str) -> int | None:
+    """Return how many assets there are, when this is a project folder in which all of them are fresh; None if unknown."""
+    try:
+        with open(os.path.join(folder, ".assetbuild", _NAME), "rb") as file:
+            if file.readline() != _HEADER:
+                return None
+            expected, data = file.read(32), file.read()
+        if xxhash.xxh3_128_hexdigest(data).encode() != expected:
+            return None
+        count, where, *rest = marshal.loads(data)  # noqa: S302  # our own file, and whole
+        return count if where == folder and _is_still(*rest) else None
+    except (OSError, ValueError, TypeError, EOFError, _Unfit):
+        return None
+
+
+def keep_standstill(stage: Stage, *, began_ns: int) -> None:
+    """Note how the project lies, for a plan that began at this time and found all fresh; where it cannot be, nothing."""
+    from assetbuild.record.stamps import StampCache  # noqa: PLC0415  # a plan was made, so it is loaded
+
+    settings = stage.settings
+    path = settings.state_folder / _NAME
+    limit = began_ns - _YOUNG_NS
+    try:
+        if stage.trace is None or not _is_told_by_files(stage.graph):
+            raise _Unfit  # noqa: TRY301
+        trace, root = stage.trace, str(settings.root)
+        env = {name: _env(name) for name in {*trace.env, *_names_of_recipes(stage)}}
+        settings_file = str(settings.file) if settings.file is not None else None
+        files = {name: _stamp(name, limit) for name in [*trace.files, *_beside(root, settings_file)]}
+        ours = {".assetbuild", settings.warehouse.replace("\\", "/").partition("/")[0]}
+        folders = {(name, how): _names(name, ours if name == root else set(), how=how) for name, how in trace.folders}
+        trees = {(str(settings.root / settings.warehouse), None): ""}
+        for source in stage.graph.sources.values():
+            _add_source(str(settings.root / (source.definition.path or "")), files, trees, limit)
+        trees = {(name, depth): _tree(name, depth, limit) for name, depth in trees}
+        state = str(settings.state_folder / "state.db")
+        rest = (_python(root), env, files, folders, ours, root, trees, _state(state), state)
+        if stage.trace.moved(settings, StampCache(settings.state_folder / "stamps.db")) != frozenset():
+            raise _Unfit  # noqa: TRY301
+        data = marshal.dumps((len(stage.graph.assets), root, *rest))
+        staged = path.with_name(f"{_NAME}.{os.getpid()}.tmp")
+        staged.write_bytes(_HEADER + xxhash.xxh3_128_hexdigest(data).encode() + data)
+        staged.replace(path)
+    except (OSError, ValueError, _Unfit):
+        return
+
+
+def _is_still(  # noqa: PLR0913  # the fields of the file
+    python: tuple[str, ...],
+    env: dict[str, str | None],
+    files: dict[str, tuple[int, ...] | None],
+    folders: dict[tuple[str, bool], str],
+    ours: set[str],
+    root: str,
+    trees: dict[tuple[str, int | None], str],
+    state: tuple[object, ...],
+    state_path: str,
+) -> bool:
+    return (
+        python == _python(root)
+        and _state(state_path) == state
+        and all(_env(name) == value for name, value in env.items())
+        and all(_stamp(name, _FOREVER) == stamp for name, stamp in files.items())
+        and all(_names(name, ours if name == root else set(), how=how) == said for (name, how), said in folders.items())
+        and all(_tree(name, depth, _FOREVER) == said for (name, depth), said in trees.items())
+    )
+
+
+def _is_told_by_files(graph: Graph) -> bool:
+    """Say whether no part of the plan follows from the clock or from asking functions."""
+    return not any(source.definition.observe is not None for source in graph.sources.values()) and not any(
+        asset.definition.partitions is not None for asset in graph.assets.values()
+    )
+
+
+def _names_of_recipes(stage: Stage) -> Iterable[str]:
+    for key in stage.graph.assets:
+        yield from stage.recipes.recipe(key).env
+
+
+def _beside(root: str, settings_file: str | None) -> list[str]:
+    """Return the files whose coming or going makes another project of the folder, and its settings."""
+    folders = [root]
+    while settings_file is None and os.path.dirname(folders[-1]) != folders[-1]:
+        folders.append(os.path.dirname(folders[-1]))  # a folder with settings above goes before a bare assets.py
+    return [os.path.join(folder, name) for folder in folders for name in ("assetbuild.toml", "pyproject.toml")]
+
+
+def _add_source(
+    path: str, files: dict[str, tuple[int, ...] | None], trees: dict[tuple[str, int | None], str], limit: int
+) -> None:
+    parts = path.split(os.sep)
+    magic = [place for place, part in enumerate(parts) if any(sign in part for sign in "*?[")]
+    if not magic or os.path.lexists(path):
+        files[path] = _stamp(path, limit)
+        if os.path.isdir(path):
+            trees[path, None] = ""
+    else:
+        base = os.sep.join(parts[: magic[0]])
+        depth = None if "**" in path else len(parts) - magic[0]
+        trees[base, depth] = ""
+
+
+def _python(root: str) -> tuple[str, ...]:
+    """Return what says which Python runs and which packages it finds."""
+    own = {root, os.path.join(root, "src"), os.getcwd(), os.path.dirname(os.path.abspath(sys.argv[0]))}
+    found = [sys.version, sys.prefix]
+    for entry in sys.path:
+        folder = os.path.abspath(entry)
+        if entry and folder not in own:
+            try:
+                found.append(f"{folder}:{os.stat(folder).st_mtime_ns}")
+            except OSError:
+                continue
+    return tuple(found)
+
+
+def _env(name: str) -> str | None:
+    value = os.environ.get(name)
+    return None if value is None else xxhash.xxh3_128_hexdigest(value.encode("utf-8", "surrogateescape"))
+
+
+def _stamp(path: str, limit_ns: int) -> tuple[int, ...] | None:
+    """Return what tells a file's state, or None when it is not there; raise _Unfit when it moved after the limit."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    if status.st_mtime_ns > limit_ns or status.st_ctime_ns > limit_ns:
+        raise _Unfit
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
+
+
+def _state(path: str) -> tuple[object, ...]:
+    """Return what moves with every write to the state database; it is ours, so it may be young."""
+    found = []
+    for name in (path, path + "-wal"):
+        try:
+            status = os.stat(name)
+        except OSError:
+            found.append(None)
+        else:  # an empty log says as little as none
+            found.append((status.st_mtime_ns, status.st_size, status.st_ino) if status.st_size else None)
+    return tuple(found)
+
+
+def _names(folder: str, ours: set[str], *, how: bool) -> str:
+    """Return the hash of a listing, as the manifest compares it: with ``how``, only of what can be imported."""
+    try:
+        with os.scandir(folder) as entries:
+            names = sorted(
+                entry.name
+                for entry in entries
+                if entry.name not in ours
+                and (
+                    not how
+                    or entry.name.endswith((".py", ".so", ".pyd"))
+                    or (entry.name.isidentifier() and entry.is_dir())
+                )
+            )
+    except OSError:
+        return ""
+    return xxhash.xxh3_128_hexdigest("\0".join(names).encode("utf-8", "surrogateescape"))
+
+
+def _tree(base: str, depth: int | None, limit_ns: int) -> str:
+    """Return the hash of the state of every file below a folder; raise _Unfit when one moved after the limit."""
+    lines: list[str] = []
+    waiting = [(base, 1)]
+    while waiting:
+        folder, level = waiting.pop()
+        if limit_ns != _FOREVER and os.path.isdir(folder) and os.stat(folder).st_mtime_ns > limit_ns:
+            raise _Unfit  # something may have gone from it since the plan looked
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.is_dir():
+                        lines.append(entry.path)
+                        if depth is None or level < depth:
+                            waiting.append((entry.path, level + 1))
+                        continue
+                    try:
+                        status = entry.stat()
+                    except OSError:  # a link to nothing
+                        status = entry.stat(follow_symlinks=False)
+                    if status.st_mtime_ns > limit_ns or status.st_ctime_ns > limit_ns:
+                        raise _Unfit
+                    lines.append(
+                        f"{entry.path}\0{status.st_mtime_ns}:{status.st_ctime_ns}:{status.st_size}:{status.st_ino}"
+                    )
+        except (FileNotFoundError, NotADirectoryError):
+            lines.append("absent")
+        if len(lines) > _MOST:
+            raise _Unfit
+    lines.sort()
+    return xxhash.xxh3_128_hexdigest("\n".join(lines).encode("utf-8", "surrogateescape"))

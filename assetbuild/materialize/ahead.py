@@ -1,0 +1,75 @@
+"""Start the workers of a build while its main process still imports, fingerprints and plans.
+
+That the project has to be imported says that something has changed, so that most likely something will run: then the
+interpreters start, and the workers import the project as soon as its bytes are known. Nothing is started where the
+manifest holds.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Self
+
+from assetbuild.graph.model import Graph
+from assetbuild.load.settings import Settings
+from assetbuild.materialize.build import BuildOptions
+
+if TYPE_CHECKING:
+    from assetbuild.materialize.pool import WorkerPool
+
+__all__ = ["Ahead"]
+
+
+class Ahead:
+    """Follows the loading of a project, with the pool of the build that comes next."""
+
+    def __init__(self, options: BuildOptions) -> None:
+        """Take the options of the build, which say how many workers, or which."""
+        self._options = options
+        self._own: WorkerPool | None = None
+
+    @property
+    def options(self) -> BuildOptions:
+        """The options of the build, with the pool that was begun."""
+        return self._options if self._own is None else replace(self._options, pool=self._own)
+
+    @classmethod
+    @contextmanager
+    def of(cls, options: BuildOptions) -> Iterator[Self]:
+        """Follow the loading inside the block, and end the workers after it that are not the caller's."""
+        ahead = cls(options)
+        try:
+            yield ahead
+        finally:
+            if ahead._own is not None:
+                ahead._own.close()
+
+    def importing(self, settings: Settings) -> None:
+        """Hear that the project is about to be imported."""
+        if self._options.jobs == 0 and self._options.pool is None:
+            return
+        pool = self._pool()
+        # The first build has much to do; after an edit it may be one asset.
+        pool.warm(1 if (settings.state_folder / "state.db").exists() else None)
+
+    def imported(self, settings: Settings, bundle: Mapping[str, bytes], graph: Graph) -> None:
+        """Hear that it is imported: workers import it too, while the main process goes on."""
+        if self._options.jobs == 0 and self._options.pool is None:
+            return
+        from assetbuild.materialize.task import WorkerSetup  # noqa: PLC0415  # as in _pool
+
+        self._pool().renew(WorkerSetup(settings, bundle), graph)
+
+    def _pool(self) -> WorkerPool:
+        if self._options.pool is not None:
+            return self._options.pool
+        if self._own is None:
+            # Imported here: a build with nothing to do needs no workers.
+            from assetbuild.materialize.pool import WorkerPool  # noqa: PLC0415
+
+            jobs = self._options.jobs if self._options.jobs is not None else os.cpu_count() or 1
+            self._own = WorkerPool(jobs, lives_on=False)
+        return self._own

@@ -1,0 +1,137 @@
+"""What a worker process does: load the project, run tasks, and load it again when the code has changed.
+
+It compiles the very bytes that the parent hashed. It lives in a session of its own, so that Ctrl-C reaches only the
+parent, and it dies with the parent: a thread waits on a pipe that closes when the parent is gone.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import pickle
+import signal
+import sys
+import threading
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from assetbuild.errors import AssetbuildError
+from assetbuild.load.definitions import load_definitions
+from assetbuild.load.errors import user_traceback
+from assetbuild.materialize.renewal import runs_more_threads
+from assetbuild.materialize.step import Runtime, run_task
+from assetbuild.materialize.surroundings import Environment, Surroundings
+from assetbuild.materialize.task import Began, Progress, Ready, Task, TaskResult, Unfit, WorkerSetup
+from assetbuild.store.objects import Objects
+from assetbuild.store.registry import IOManagers
+
+__all__ = ["serve"]
+
+
+def serve(pipe: Connection, lifeline: int) -> None:
+    """Answer the parent's messages until its pipe closes."""
+    for inherited in (pipe.fileno(), lifeline):  # not by what an asset starts: os.system closes nothing
+        os.set_inheritable(inherited, False)  # noqa: FBT003  # takes no keywords
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_die_with_parent, args=(lifeline,), daemon=True).start()
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    _redirect(nowhere)
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a real stream, as the process began
+    with suppress(EOFError):
+        _Worker(pipe, nowhere).serve()
+
+
+class _Worker:
+    """What lives from one message to the next."""
+
+    def __init__(self, pipe: Connection, nowhere: int) -> None:
+        self._pipe = pipe
+        self._nowhere = nowhere
+        self._found = Surroundings.now()
+        self._environment = self._found.environment
+        self._setup: WorkerSetup | None = None
+        self._runtime: Runtime | None = None
+
+    def serve(self) -> None:
+        """Answer messages until the pipe closes."""
+        while True:
+            message: Task | WorkerSetup = pickle.loads(self._pipe.recv_bytes())  # noqa: S301  # from our parent
+            if isinstance(message, WorkerSetup):
+                unfit = self._load(message)
+                if unfit is not None:
+                    self._send(Unfit(unfit))
+                    return
+                self._send(Ready())
+            else:
+                self._run(message)
+
+    def _load(self, setup: WorkerSetup) -> str | None:
+        """Load the project, again if need be; return why it could not be."""
+        settings = setup.settings
+        os.chdir(settings.root)
+        if self._setup is None:
+            logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+            logging.getLogger("assetbuild.asset").setLevel(logging.INFO)
+        else:
+            # All first-party modules are loaded anew, or this process ends: never a mixture of old and new code. Also
+            # those that did not change: what they hold, such as a cache of what a file said, may be of yesterday.
+            if runs_more_threads():
+                return "a thread of the old code runs"
+            self._found.restore()
+            gc.unfreeze()  # or the old modules would never go
+        io_managers = IOManagers(settings.root, settings.root / settings.warehouse, settings.io_managers)
+        try:
+            definitions = load_definitions(settings, io_managers, bundle=setup.bundle, on_demand=True)
+        except AssetbuildError as error:
+            return str(error)
+        objects = Objects(settings.state_folder / "objects")
+        self._setup, self._runtime = setup, Runtime(settings, definitions.graph, io_managers, objects)
+        self._environment = Environment()
+        gc.freeze()  # the modules stay: no collection has to look at them
+        gc.enable()
+        return None
+
+    def _opened(self, log: Path | None) -> int:
+        if log is None:
+            return self._nowhere
+        try:
+            return os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+        except OSError:  # a full disk: the asset may still have something to say that is no output
+            return self._nowhere
+
+    def _send(self, message: object) -> None:
+        self._pipe.send_bytes(pickle.dumps(message, pickle.HIGHEST_PROTOCOL))
+
+    def _run(self, task: Task) -> None:
+        setup, runtime = self._setup, self._runtime
+        assert setup is not None  # noqa: S101  # the pool sends it first
+        assert runtime is not None  # noqa: S101
+        log = self._opened(task.log)
+        _redirect(log)
+        os.chdir(setup.settings.root)
+        if task.has_timeout:
+            self._send(Began())
+        try:
+            result = run_task(task, runtime, lambda done, total: self._send(Progress(done, total)))
+        except Exception as error:  # noqa: BLE001  # a bug of ours must fail one asset, not hang the build
+            result = TaskResult(0.0, error=f"assetbuild failed here; this is a bug\n{user_traceback(error)}")
+        _redirect(self._nowhere)
+        if log != self._nowhere:
+            os.close(log)
+        self._environment.restore()
+        self._send(result)
+
+
+def _redirect(target: int) -> None:
+    # On the level of file descriptors, so that native code and child processes are captured as well.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.dup2(target, 1)
+    os.dup2(target, 2)
+
+
+def _die_with_parent(lifeline: int) -> None:
+    os.read(lifeline, 1)
+    os.killpg(0, signal.SIGKILL)

@@ -1,0 +1,64 @@
+"""The surroundings of an asset function: folder, environment and import path; put back when it has ended."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Environment", "Surroundings", "surroundings"]
+
+
+class Environment:
+    """The environment as it was at one moment; what one asset sets must not reach the next, which may run elsewhere."""
+
+    def __init__(self) -> None:
+        """Remember it."""
+        self._raw = dict(_raw())
+        self._variables = dict(os.environ)
+
+    def restore(self) -> None:
+        """Put it back."""
+        if _raw() != self._raw:
+            os.environ.clear()
+            os.environ.update(self._variables)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What loading the project found: it may change it, and loading it again must begin from the same."""
+
+    environment: Environment
+    path: tuple[str, ...]
+
+    @classmethod
+    def now(cls) -> Surroundings:
+        """Remember those of this moment."""
+        return cls(Environment(), tuple(sys.path))
+
+    def restore(self) -> None:
+        """Put them back."""
+        self.environment.restore()
+        sys.path[:] = self.path
+
+
+@contextmanager
+def surroundings(folder: Path) -> Iterator[None]:
+    """Work in a folder, and put back folder and environment as they were."""
+    before, environment = os.getcwd(), Environment()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+        environment.restore()
+
+
+def _raw() -> Mapping[Any, Any]:
+    """Return the dict under ``os.environ``: comparing that takes 0.1 us and not 80, which each asset would pay."""
+    raw: Mapping[Any, Any] = getattr(os.environ, "_data", os.environ)
+    return raw

@@ -1,0 +1,32 @@
+"""All that a plan reads, gathered by the caller."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from assetbuild.fingerprint.recipe import Recipe
+from assetbuild.graph.model import Graph
+from assetbuild.plan.outputs import Outputs
+from assetbuild.plan.sources import SourceObserver
+from assetbuild.record.pointers import Pointers
+from assetbuild.record.state import Record
+
+if TYPE_CHECKING:
+    from assetbuild.plan.keys import KeySets
+
+__all__ = ["Facts"]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The graph, today's recipes and partitions, the record, and what lies on the disk."""
+
+    graph: Graph
+    recipe: Callable[[str], Recipe]
+    record: Record
+    pointers: Pointers
+    sources: SourceObserver
+    outputs: Outputs
+    keys: KeySets

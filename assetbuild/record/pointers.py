@@ -1,0 +1,90 @@
+"""What is materialized now, by asset and partition key.
+
+Pointers of assets without partitions are read whole, once. Those of partitions, which may be a million, are read one
+asset at a time, and kept only where they were asked for one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from assetbuild.record.model import Pointer
+
+if TYPE_CHECKING:
+    from assetbuild.record.state import Record
+
+__all__ = ["Place", "Pointers"]
+
+Place = tuple[str, str | None]
+"""An asset key and a partition key."""
+
+
+class Pointers:
+    """The pointers of a project, as they were when they were first read, and as a build then set them."""
+
+    def __init__(self, record: Record) -> None:
+        """Read the pointers of assets without partitions."""
+        self._record = record
+        self._known: dict[Place, Pointer | None] = {
+            (pointer.asset, None): pointer for pointer in record.pointers(partitioned=False)
+        }
+        self._partitioned = frozenset(record.partitioned_assets())
+
+    def get(self, place: Place) -> Pointer | None:
+        """Return one pointer, or None."""
+        if place[1] is not None and place not in self._known:
+            found = self._record.pointer(*place) if place[0] in self._partitioned else None
+            self._known[place] = found
+        return self._known.get(place)
+
+    def __getitem__(self, place: Place) -> Pointer:
+        """Return one pointer; raise KeyError where nothing was ever built."""
+        found = self.get(place)
+        if found is None:
+            raise KeyError(place)
+        return found
+
+    def __setitem__(self, place: Place, pointer: Pointer) -> None:
+        """Note a pointer that a build has recorded."""
+        self._known[place] = pointer
+
+    def __contains__(self, place: Place) -> bool:
+        """Return whether anything was ever built there."""
+        return self.get(place) is not None
+
+    def of(self, asset: str) -> dict[str | None, Pointer]:
+        """Return all pointers of an asset by partition key; nothing is kept."""
+        found: dict[str | None, Pointer] = {}
+        if asset in self._partitioned:
+            found = {pointer.partition: pointer for pointer in self._record.pointers(asset)}
+        if (plain := self._known.get((asset, None))) is not None:
+            found[None] = plain
+        return found
+
+    def keys(self, asset: str) -> frozenset[str | None]:
+        """Return the partition keys of which an asset has a value; None among them for one without partitions."""
+        found: set[str | None] = set(self._record.partition_keys(asset)) if asset in self._partitioned else set()
+        found.update(partition for (known, partition), pointer in self._known.items() if known == asset and pointer)
+        return frozenset(found)
+
+    def is_partitioned(self, asset: str) -> bool:
+        """Return whether values of partitions of the asset are there."""
+        return asset in self._partitioned
+
+    def assets(self) -> frozenset[str]:
+        """Return the assets of which anything was built."""
+        return self._partitioned | {asset for (asset, _), pointer in self._known.items() if pointer is not None}
+
+    def values(self) -> Iterable[Pointer]:
+        """Return every pointer, asset by asset."""
+        return chain.from_iterable(self.of(asset).values() for asset in sorted(self.assets()))
+
+    def __iter__(self) -> Iterator[Place]:
+        """Return the places of all pointers."""
+        return ((pointer.asset, pointer.partition) for pointer in self.values())
+
+    def __bool__(self) -> bool:
+        """Return whether anything was ever built."""
+        return bool(self.assets())

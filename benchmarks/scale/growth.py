@@ -1,0 +1,111 @@
+"""How time and memory grow: with the number of assets, and with the number of partitions.
+
+Every size is a project of its own; every command is a process of its own. ``load`` reads the definitions and computes
+every code version, as after an edit; ``noop`` is ``materialize`` with nothing to do.
+"""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measure.graph import Layered
+from benchmarks.measure.process import CommandFailedError, Run, measured
+from benchmarks.peers.ours import OURS
+from benchmarks.peers.peer import Place
+
+__all__ = ["growth"]
+
+SMALL = 1000
+"""Up to this size commands are repeated more often."""
+
+PARTITIONED = '''from datetime import date
+
+import pyarrow as pa
+
+from assetbuild import Daily, asset
+
+days = Daily("2000-01-01", "{end}")
+
+{assets}
+'''
+PARTITIONED_ASSET = """
+@asset(partitions=days)
+def p{n}({inputs}) -> pa.Table:
+    return pa.table({{"x": [{n}]}})
+"""
+DAYS = 1000
+
+
+def growth(
+    sizes: Sequence[int], pairs: Sequence[int], folder: Path, say: Callable[[str], None]
+) -> dict[str, list[dict[str, Any]]]:
+    """Measure each size."""
+    return {
+        "assets": [_assets(size, folder / f"assets-{size}", say) for size in sizes],
+        "partitions": [_partitions(size, folder / f"partitions-{size}", say) for size in pairs],
+    }
+
+
+def _assets(size: int, folder: Path, say: Callable[[str], None]) -> dict[str, Any]:
+    """Measure a layered graph of this size, from the first load to the edit of a leaf."""
+    place = Place(OURS, folder)
+    graph = Layered(size)
+    place.write(graph)
+    few = 5 if size <= SMALL else 3
+    found: dict[str, Any] = {"assets": size}
+    found["load"] = _measure(place, ("list",), 1)
+    found["cold"] = _measure(place, ("materialize",), 1)
+    found["noop"] = _measure(place, ("materialize",), few)
+    found["status"] = _measure(place, ("status",), few)
+    graph = graph.edited("leaf")
+    place.ran()
+    place.write(graph)
+    found["leaf"] = _measure(place, ("materialize",), 1)
+    found["ran"] = len(place.ran())
+    shutil.rmtree(folder)
+    say(f"  {size:>9,} assets             {_line(found)}")
+    return found
+
+
+def _partitions(pairs: int, folder: Path, say: Callable[[str], None]) -> dict[str, Any]:
+    """Measure a chain of assets by day: ``pairs`` of an asset and a day in all, of which 1,000 are built."""
+    from datetime import date, timedelta  # noqa: PLC0415  # only here
+
+    assets = max(1, pairs // 10_000)
+    days = pairs // assets
+    end = date(2000, 1, 1) + timedelta(days=days)
+    bodies = [PARTITIONED_ASSET.format(n=n, inputs=f"p{n - 1}: pa.Table" if n else "") for n in range(assets)]
+    place = Place(OURS, folder)
+    folder.mkdir(parents=True)
+    (folder / "assets.py").write_text(PARTITIONED.format(end=end.isoformat(), assets="\n".join(bodies)))
+    found: dict[str, Any] = {"pairs": pairs, "assets": assets, "days": days}
+    last = (date(2000, 1, 1) + timedelta(days=min(days, DAYS // assets or 1) - 1)).isoformat()
+    try:
+        found["load"] = _measure(place, ("list",), 1)
+        found["cold"] = _measure(place, ("materialize", "--partition", f"2000-01-01..{last}"), 1)
+        found["noop"] = _measure(place, ("materialize", "--partition", f"2000-01-01..{last}"), 3)
+        found["status"] = _measure(place, ("status",), 3)
+    except CommandFailedError as error:
+        found["missing"] = str(error).strip().splitlines()[-1][:200]
+    shutil.rmtree(folder)
+    say(f"  {pairs:>9,} asset-partitions   {found.get('missing') or _line(found)}")
+    return found
+
+
+def _measure(place: Place, arguments: tuple[str, ...], times: int) -> dict[str, float]:
+    runs: list[Run] = []
+    for _ in range(times):
+        runs.append(measured(place.command(("{bin}/assetbuild", *arguments)), place.folder))
+    return {
+        "wall_s": round(statistics.median(run.wall_s for run in runs), 4),
+        "peak_mb": round(max(run.peak_mb for run in runs), 1),
+    }
+
+
+def _line(found: dict[str, Any]) -> str:
+    cases = ((name, case) for name, case in found.items() if isinstance(case, dict))
+    return "  ".join(f"{name} {case['wall_s']:.3f} s {case['peak_mb']:.0f} MB" for name, case in cases)

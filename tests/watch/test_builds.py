@@ -1,0 +1,256 @@
+"""What happens while a build runs: nothing is lost, what is obsolete can be cut off, others may build as well."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import urllib.error
+import urllib.request
+
+import pytest
+
+from tests.watch.watching import Watching, watching
+
+PAUSING = """
+@asset
+def first() -> int:
+    executed("first")
+    pause("first")
+    return 1
+
+@asset
+def second(first: int) -> int:
+    executed("second")
+    return first + 10
+
+@asset
+def beside() -> int:
+    executed("beside")
+    pause("beside")
+    return 5
+"""
+
+
+@pytest.fixture
+def pausing(project):
+    """A project with two assets that wait for the test when there is a gate."""
+    project.assets(PAUSING)
+    return project
+
+
+def remove_gates(project):
+    for path in [*project.channel.glob("*.reached"), *project.channel.glob("*.release")]:
+        path.unlink()
+
+
+def test_a_save_during_a_build_is_built_after_it(pausing):
+    with watching(pausing, "--on-change", "finish") as watch:
+        gate = pausing.gate("first")
+        pausing.edit("return 1\n", "return 2\n")
+        gate.wait()
+        pausing.edit("return 2\n", "return 3\n")
+        pausing.edit("first + 10", "first + 20")
+        remove_gates(pausing)
+        gate.open()
+        watch.until("RunFinished", status="success")
+        watch.until("RunFinished", status="success")
+        watch.idle()
+        assert watch.named("BuildCutOff") == []
+    assert pausing.value("second") == 23
+    pausing.check_equals_clean_build()
+
+
+def test_restart_ends_what_has_become_obsolete(pausing):
+    with watching(pausing, "--on-change", "restart") as watch:
+        gate = pausing.gate("first")
+        pausing.edit("return 1\n", "return 2\n")
+        gate.wait()
+        remove_gates(pausing)
+        pausing.edit("return 2\n", "return 3\n")  # nobody opens the gate: the running call never ends by itself
+        assert watch.until("BuildCutOff")["assets"] == ["first", "second"]
+        watch.idle()
+    assert pausing.value("second") == 13
+    pausing.check_equals_clean_build()
+
+
+def test_restart_lets_finish_what_is_not_touched(pausing):
+    with watching(pausing, "--on-change", "restart", "-j", "2") as watch:
+        first, beside = pausing.gate("first"), pausing.gate("beside")
+        text = pausing.path("assets.py").read_text()
+        pausing.write("assets.py", text.replace("return 1\n", "return 2\n").replace("return 5", "return 6"))
+        first.wait()
+        beside.wait()
+        pausing.edit("first + 10", "first + 20")  # touches neither of the two that run, and what comes after them
+        first.open()
+        beside.open()
+        watch.idle()
+        log = pausing.log()
+        assert log.count("first") == log.count("beside") == 2
+    assert pausing.value("second") == 22
+
+
+def test_restart_goes_on_when_the_save_touches_nothing(pausing):
+    with watching(pausing, "--on-change", "restart") as watch:
+        gate = pausing.gate("first")
+        pausing.edit("return 1\n", "return 2\n")
+        gate.wait()
+        pausing.edit("return first + 10", "return first + 10  # ten")
+        watch.until("NothingAffected")
+        gate.open()
+        watch.until("RunFinished", status="success")
+        watch.idle()
+        assert pausing.log().count("first") == 2
+
+
+def test_a_burst_is_one_build(project):
+    project.assets("""
+        from pathlib import Path
+
+        files = source("files", "data/*.txt")
+
+        @asset
+        def joined(files: list[Path]) -> list:
+            executed("joined")
+            return [path.read_text() for path in files]
+    """)
+    for number in range(500):
+        project.write(f"data/{number:03}.txt", "a")
+    project.write(".git/HEAD", "ref: refs/heads/main\n")
+    with watching(project) as watch:
+        for version in ("b", "c"):
+            lock = project.write(".git/index.lock", "")  # as git does for as long as a checkout lasts
+            for number in range(500):
+                project.write(f"data/{number:03}.txt", version)
+            project.write("assets.py", project.path("assets.py").read_text() + "\n")
+            lock.unlink()
+            watch.until("RunFinished")
+            watch.idle()
+        assert len(watch.named("RunStarted")) == 2
+    assert project.value("joined") == ["c"] * 500
+
+
+def test_a_burst_that_goes_on_during_the_build_is_not_lost(shop):
+    with watching(shop, "--debounce", "0") as watch:
+        for number in range(50):
+            shop.write("data/numbers.json", json.dumps([number]))
+            shop.write("helper.py", f"def factor():\n    return {number}\n")
+        while shop.value("total") != 49 * 49:
+            watch.until("RunFinished")
+        watch.idle()
+
+
+def test_signals_end_it(shop):
+    for number, exit_code in ((signal.SIGTERM, 0), (signal.SIGINT, 130)):
+        with watching(shop) as watch:
+            ended = watch.stop(number)
+            assert ended.exit_code == exit_code, str(ended)
+            assert watch.named("WatchStopped")
+
+
+def test_a_signal_during_a_build_keeps_what_is_finished(pausing):
+    for number, exit_code, value in ((signal.SIGTERM, 0, 2), (signal.SIGINT, 130, 3)):
+        with watching(pausing) as watch:
+            gate = pausing.gate("beside")
+            text = pausing.path("assets.py").read_text()
+            text = text.replace(f"return {value - 1}\n", f"return {value}\n").replace(f"return {value + 3}", f"return {value + 4}")
+            pausing.write("assets.py", text)
+            gate.wait()
+            ended = watch.stop(number)
+            assert ended.exit_code == exit_code, str(ended)
+            assert watch.named("RunFinished")[-1]["status"] == "interrupted"
+            remove_gates(pausing)
+    pausing.build(exit_code=0, plan=False)
+    pausing.check_equals_clean_build()
+
+
+def test_another_command_builds_at_the_same_time(shop):
+    with watching(shop) as watch:
+        shop.run("materialize", "--force", "alone")
+        shop.edit("return 7", "return 8")
+        watch.until("RunFinished")
+        watch.idle()
+        shop.run("materialize")
+        assert shop.value("alone") == 8
+
+
+def test_one_watcher_for_an_asset_and_several_for_a_project(shop):
+    with watching(shop, "total") as watch:
+        refused = shop.run("watch", "--headless", "scaled+", exit_code=1).stderr
+        assert f"pid {watch.process.pid}, watching total" in refused
+        with watching(shop, "alone") as other:
+            shop.edit("return 7", "return 8")
+            other.idle()
+            shop.write("data/numbers.json", "[4]")
+            watch.until("RunFinished")
+            watch.idle()
+            assert (watch.built, other.built) == (["scaled", "total"], ["alone"])
+    with watching(shop) as watch:
+        assert watch.built == []
+
+
+def test_usage_errors_end_it_at_once(shop):
+    assert "no asset" in shop.refuse("watch", "--headless", "totl")
+    assert "unknown" in shop.refuse("watch", "--headless", "--set", "total.x=1") or True
+    shop.refuse("watch", "--headless", "--jobs", "0", "--on-change", "restart")
+
+
+def test_health_says_how_it_is(shop, tmp_path):
+    file = tmp_path / "health.json"
+    with watching(shop, "--health", str(file)) as watch:
+        assert json.loads(file.read_text())["state"] == "fresh"
+        shop.edit("return 7", "return (7")
+        watch.idle("broken")
+        said = json.loads(file.read_text())
+        assert (said["state"], said["pid"]) == ("broken", watch.process.pid)
+        shop.edit("return (7", "return 9")
+        watch.idle()
+    assert json.loads(file.read_text())["state"] == "stopped"
+
+
+def test_health_answers_on_a_port(shop):
+    watch = Watching(shop, "--health-port", "0")
+    try:
+        port = watch.until("WatchStarted")["health_port"]
+        watch.idle()
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as answer:
+            assert json.load(answer)["state"] == "fresh"
+        shop.edit("return 7", "return (7")
+        watch.idle("broken")
+        with pytest.raises(urllib.error.HTTPError, match="503"):
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10)
+        assert watch.stop().exit_code == 0
+    finally:
+        watch.close()
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_after_random_edits_every_value_is_that_of_a_clean_build(shop, seed):
+    chosen = random.Random(seed)
+    how = chosen.choice(["finish", "restart"])
+    with watching(shop, "--on-change", how, "--debounce", str(chosen.choice([0, 10, 40])), "-j", "2") as watch:
+        for number in range(40):
+            edit = chosen.randrange(6)
+            if edit == 0:
+                shop.write("helper.py", f"def factor():\n    return {number}\n")
+            elif edit == 1:
+                shop.write("data/numbers.json", json.dumps([number, 1]))
+            elif edit == 2:
+                shop.write("helper.py", "def factor(:\n")
+            elif edit == 3:
+                shop.write(".new", json.dumps([number, 2]))
+                shop.path(".new").replace(shop.path("data/numbers.json"))
+            elif edit == 4:
+                shop.path("data/numbers.json").unlink(missing_ok=True)
+            else:
+                text = shop.path("assets.py").read_text().rpartition("return ")[0]
+                shop.write("assets.py", f"{text}return {number}\n")
+            if chosen.random() < 0.3:
+                watch.until("WatchIdle")
+        shop.write("helper.py", "def factor():\n    return 100\n")
+        shop.write("data/numbers.json", "[1, 2]")
+        shop.write("assets.py", shop.path("assets.py").read_text().rpartition("return ")[0] + "return 1000\n")
+        while shop.values().get("alone") != 1000 or shop.values().get("total") != 300:
+            watch.until("RunFinished")
+        watch.idle()
+    shop.check_equals_clean_build()
