@@ -5,18 +5,23 @@
 #   make test     run the tests
 #   make lint     ruff, mypy and the layer contract
 #   make check    lint and test: everything that CI runs
-#   make bench    run the benchmarks
+#   make bench    measure side by side with other tools: minutes; an hour with BENCH=full
+#   make bench-report   write docs/benchmarks.md from what was measured
+#   make bench-parts    measure single parts: hashing, fingerprints, building, watching
 #   make format   put the code into the one format
 #   make clean    remove what the targets made, .venv included
 
 PYTHON ?= python3
 PYTEST_ARGS ?= -n 2
 
+BENCH ?= quick
+PARTS ?= $(filter-out %/bench.py %/plot.py %/report.py %_soak.py, $(wildcard benchmarks/*.py))
+
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint check bench format clean
+.PHONY: help setup demo test lint check bench bench-report bench-parts format clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -48,7 +53,13 @@ lint: $(INSTALLED)
 check: lint test
 
 bench: $(INSTALLED)
-	@for script in benchmarks/[!_]*.py; do echo "== $$script" && $(BIN)/python "$$script" || exit 1; done
+	$(BIN)/python -m benchmarks.bench --profile $(BENCH)
+
+bench-report: $(INSTALLED)
+	$(BIN)/python -m benchmarks.report
+
+bench-parts: $(INSTALLED)
+	@for script in $(PARTS); do echo "== $$script" && $(BIN)/python "$$script" || exit 1; done
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from assetbuild.materialize.build import (
     prepare_state_folder,
     run_build,
 )
+from assetbuild.materialize.collection import no_collections, old_objects_aside
 from assetbuild.materialize.events import Event, Waiting
 from assetbuild.plan.asked import Asked
 from assetbuild.plan.facts import Facts
@@ -127,13 +129,18 @@ class Project:
         """What was loaded last; nothing is read to answer."""
         return self._stage
 
-    def reload(self, *, functions: bool = False) -> Stage:
+    def reload(self, *, functions: bool = False, anew: bool = False) -> Stage:
         """Load the definitions as they are now, whatever the stamps of their files say.
 
+        Modules that no change affects stay as they are, unless all are to be loaded ``anew``.
         Raises DefinitionError and UsageError; what was loaded before then stays.
         """
-        self._stage = load_stage(self.root, self._config_file, self._assignments, functions=functions)
-        return self._stage
+        with _LOADING:
+            previous = None if anew else self._stage
+            self._stage = load_stage(
+                self.root, self._config_file, self._assignments, functions=functions, previous=previous
+            )
+            return self._stage
 
     def with_settings(self, settings: Sequence[str]) -> Self:
         """Return this project with more settings (``"ASSET.KEY=VALUE"``) over those that it has."""
@@ -173,12 +180,19 @@ class Project:
     ) -> Plan:
         """Return what is stale in the selection and upstream of it, and why. Changes nothing.
 
-        ``partition`` is a key, or a range such as ``2013-01-01..2013-03-31`` with both ends; ``latest`` counts keys from
-        the end; with ``missing_only`` what was built before is left as it is.
+        ``partition`` is a key, or a range such as ``2013-01-01..2013-03-31`` with both its ends; ``latest`` counts
+        keys from the end; with ``missing_only`` what was built before is left as it is.
         """
         asked = Asked(partition, missing_only, latest)
+        began_ns = time.time_ns()
         with self._facts() as facts:
-            return self._planner(facts, selection, only=only, force=force, asked=asked).plan().plan
+            plan = self._planner(facts, selection, only=only, force=force, asked=asked).plan().plan
+            stage = self._loaded()
+        if plan.is_fresh and not (selection or only or force or plan.warnings or plan.orphans or self.warnings):
+            from assetbuild.load.standstill import keep_standstill  # noqa: PLC0415  # only when nothing is to do
+
+            keep_standstill(stage, began_ns=began_ns)
+        return plan
 
     def status(self, selection: str | Sequence[str] = (), *, partition: str | None = None) -> Plan:
         """Return the plan of the selection: each asset, and each partition, with its status and causes."""
@@ -213,7 +227,7 @@ class Project:
         options = BuildOptions(
             jobs, keep_going, on_event if on_event is not None else lambda _event: None, pool, cancel
         )
-        with self._ahead_of(options) as ahead:
+        with no_collections(), self._ahead_of(options) as ahead:
             self._loaded(functions=jobs == 0)
             self.select(selection)  # a typo is reported before anything is written
             try:
@@ -262,7 +276,8 @@ class Project:
                 self._stage = None
                 return None
             loaded = Loaded(stage.settings, stage.graph, bundle, stage.config)
-            return run_build(planner, planned, loaded, options, new_run_id())
+            with old_objects_aside():
+                return run_build(planner, planned, loaded, options, new_run_id())
 
     def _nothing_to_do(
         self, error: Exception, selection: str | Sequence[str], *, only: bool, force: bool, asked: Asked

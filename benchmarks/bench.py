@@ -43,7 +43,9 @@ class Profile:
 PROFILES = {
     "tiny": Profile(((60, 1, True),), (10, 100), (100,), 1),
     "quick": Profile(((100, 1, True), (1000, 3, False)), (10, 100, 1000, 10_000), (10_000,), 3),
-    "full": Profile(((100, 3, True), (1000, 5, True)), (10, 100, 1000, 10_000, 100_000), (10_000, 100_000, 1_000_000), 5),
+    "full": Profile(
+        ((100, 3, True), (1000, 5, True)), (10, 100, 1000, 10_000, 100_000), (10_000, 100_000, 1_000_000), 5
+    ),
 }
 
 
@@ -97,7 +99,9 @@ def _cell(case: dict[str, Any] | None) -> str:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--profile", choices=PROFILES, default="quick")
-    parser.add_argument("--only", help=f"sections to measure anew, of {', '.join(SECTIONS)}; the others stay in the file")
+    parser.add_argument(
+        "--only", help=f"sections to measure anew, of {', '.join(SECTIONS)}; the others stay in the file"
+    )
     parser.add_argument("--tools", help=f"tools, of {', '.join(peer.key for peer in EVERY)}")
     parser.add_argument("--scale", type=float, default=1.0, help="the scale factor of TPC-H")
     parser.add_argument("--json", type=Path, help="where to write")

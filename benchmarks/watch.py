@@ -4,8 +4,8 @@
 
 A project of three modules that import pandas and polars is watched in a process of its own. Its code, a helper module
 and its source are saved in turn, and some files that nobody reads. Measured from the moment before the save: the batch
-is complete and compared (``SomethingChanged``), the plan is made, the asset is given to a worker (``AssetStarted``), its
-function is entered (its own clock), the build is over.
+is complete and compared (``SomethingChanged``), the plan is made, the asset is given to a worker (``AssetStarted``),
+its function is entered (its own clock), the build is over.
 """
 
 from __future__ import annotations
@@ -129,7 +129,11 @@ def measure(watcher: Watcher, saves: int) -> dict[str, list[dict[str, float]]]:
     found: dict[str, list[dict[str, float]]] = {"asset module": [], "helper module": [], "source": []}
     for number in range(1, saves + 1):
         for what, file, text in (
-            ("asset module", "shop/assets.py", ASSETS.replace("    entered()\n", f"    entered()\n    mark = {number}\n")),
+            (
+                "asset module",
+                "shop/assets.py",
+                ASSETS.replace("    entered()\n", f"    entered()\n    mark = {number}\n"),
+            ),
             ("helper module", "shop/clean.py", CLEAN.replace("* 1)", f"* {number + 1})")),
             ("source", "data/numbers.csv", f"x\n{number}\n2\n"),
         ):
@@ -166,7 +170,9 @@ def main() -> None:
         found = measure(watcher, options.saves)
         builds = irrelevant(watcher, 10)
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    print(f"milliseconds from save, median and 90 % of {options.saves} saves, {options.debounce} ms of quiet; {machine}")
+    print(
+        f"milliseconds from save, median and 90 % of {options.saves} saves, {options.debounce} ms of quiet; {machine}"
+    )
     print(f"  {'':<14}" + "".join(f"{stage:>22}" for stage in STAGES))
     table: dict[str, Any] = {}
     for what, rows in found.items():

@@ -25,22 +25,23 @@ WARM_SHARE = 0.2
 def change(watcher: Watcher, number: int) -> None:
     """Make one change, of a kind that follows from its number; it is answered when the watcher is idle again."""
     root = watcher.root
-    kind = number % 8
-    if kind in {0, 4}:
-        (root / "data/numbers.csv").write_text(f"x\n{number}\n2\n")
-    elif kind in {1, 5}:
-        (root / "shop/clean.py").write_text(CLEAN.replace("* 1)", f"* {number})"))
-    elif kind == 2:
-        (root / "shop/assets.py").write_text(ASSETS.replace("factor = 1", f"factor = {number}"))
-    elif kind == 3:
-        (root / "shop/assets.py").write_text(ASSETS.replace("factor = 1", "factor = ("))
-        watcher.until_idle()
-        (root / "shop/assets.py").write_text(ASSETS)
-    elif kind == 6:
-        (root / "shop/clean.py").write_text(CLEAN)
-        (root / "data/numbers.csv").write_text("x\n1\n")
-    else:
-        (root / "shop/clean.py").write_text(CLEAN + f"# {number}\n")
+    code, helper, data = root / "shop/assets.py", root / "shop/clean.py", root / "data/numbers.csv"
+    match number % 8:
+        case 0 | 4:
+            data.write_text(f"x\n{number}\n2\n")
+        case 1 | 5:
+            helper.write_text(CLEAN.replace("* 1)", f"* {number})"))
+        case 2:
+            code.write_text(ASSETS.replace("factor = 1", f"factor = {number}"))
+        case 3:
+            code.write_text(ASSETS.replace("factor = 1", "factor = ("))
+            watcher.until_idle()
+            code.write_text(ASSETS)
+        case 6:
+            helper.write_text(CLEAN)
+            data.write_text("x\n1\n")
+        case _:
+            helper.write_text(CLEAN + f"# {number}\n")
     watcher.until_idle()
 
 
@@ -72,9 +73,12 @@ def main() -> int:
             share = (time.monotonic() - began) / options.seconds
             if len(rows) <= LOOKS * max(number / options.changes, share):
                 rows.append({"changes": number, "seconds": time.monotonic() - began, **look(watcher.process.pid)})
-                print("{changes:>8} {seconds:>8.0f} {memory:>10.1f} {threads:>8} {descriptors:>12} {children:>9}".format(
-                    **rows[-1]
-                ), flush=True)
+                print(
+                    "{changes:>8} {seconds:>8.0f} {memory:>10.1f} {threads:>8} {descriptors:>12} {children:>9}".format(
+                        **rows[-1]
+                    ),
+                    flush=True,
+                )
             if share >= 1:
                 break
             change(watcher, number)

@@ -1,5 +1,6 @@
 """The command line: renders what ``Project`` says, and decides nothing.
 
+    quick        nothing to do: said before anything is imported
     entry        the group of commands; every error becomes a message and an exit code
     options      what commands share: selections, --set, --config, --json
     terminal     where text goes: stdout and stderr, colour, width
@@ -25,6 +26,22 @@ definitions, 3 stale under ``--exit-code`` or ``--frozen``, 70 a bug in assetbui
 
 from __future__ import annotations
 
-from assetbuild.cli.entry import main
+import sys
+
+from assetbuild.cli.quick import answer_at_once
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    code = answer_at_once(sys.argv[1:] if arguments is None else arguments)
+    if code is not None:
+        return code
+    from assetbuild.cli.entry import main as run  # noqa: PLC0415  # click: 30 ms
+
+    return run(arguments)

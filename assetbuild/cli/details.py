@@ -62,6 +62,7 @@ def _declared(details: AssetDetails) -> Iterator[tuple[str, Iterable[str]]]:
     yield "tags", [", ".join(f"{name}={value}" if value else name for name, value in details.tags.items())]
     yield "owners", [", ".join(details.owners)]
     yield "path", [details.path or ""]
+    yield "built on", [details.on or ""]
     yield "inputs", [_enumerated(details.inputs)]
     yield "read by", [_enumerated(details.downstream)]
     yield "built with", [_enumerated(details.siblings)]

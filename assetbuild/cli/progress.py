@@ -20,7 +20,7 @@ from assetbuild.materialize.events import (
     RunStopping,
     Waiting,
 )
-from assetbuild.materialize.report import Outcome, Report
+from assetbuild.materialize.report import Outcome, Outcomes, Report
 from assetbuild.plan.model import AssetPlan, Plan
 
 __all__ = ["BuildLines", "stopping_line", "summary_lines"]
@@ -177,7 +177,7 @@ def summary_lines(terminal: Terminal, report: Report) -> list[str]:
     if total == 0:
         return ["nothing to do: there are no assets"]
     if report.status == "success" and counts == {"fresh": total}:
-        number = len({outcome.asset for outcome in report.assets})
+        number = report.assets.asset_count if isinstance(report.assets, Outcomes) else total
         partitions = f", with {counted(total, 'partition')}," if total > number else ""
         return [f"nothing to do: {counted(number, 'asset')}{partitions} {'is' if number == 1 else 'are'} fresh"]
     lines = []

@@ -21,8 +21,6 @@ from assetbuild.project import Project
 
 __all__ = ["watch_command"]
 
-_PACKAGES_MOVED = -1
-
 
 @click.command("watch")
 @selection_argument()
@@ -90,7 +88,8 @@ def watch_command(
       f  force the selection             q  quit
     """  # noqa: D301  # click keeps the lines behind \b as they are
     # Imported here: the loop takes 40 ms.
-    from assetbuild.watch.loop import Watcher, WatchOptions  # noqa: PLC0415
+    from assetbuild.watch.loop import PACKAGES_MOVED, Watcher  # noqa: PLC0415
+    from assetbuild.watch.options import WatchOptions  # noqa: PLC0415
 
     project = open_project(terminal, config_file, settings)
     if flags["jobs"] == 0 and flags["on_change"] == "restart":
@@ -116,7 +115,7 @@ def watch_command(
         if hasattr(view, "follow"):
             view.follow(watcher)
         code = watcher.run()
-    if code == _PACKAGES_MOVED:
+    if code == PACKAGES_MOVED:
         sys.stdout.flush()
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606  # this very command, anew
     return code

@@ -118,7 +118,8 @@ class WatchView:
             if self._planned:
                 self._last_built = []
         elif isinstance(event, AssetStarted):
-            last = f"took {duration(event.expected_s)} last time" if (event.expected_s or 0) >= 1 else ""
+            expected_s = event.expected_s or 0.0
+            last = f"took {duration(expected_s)} last time" if expected_s >= 1 else ""
             self._running[event.asset, event.partition] = (time.monotonic(), last)
         elif isinstance(event, AssetProgress):
             began, _ = self._running.get((event.asset, event.partition), (time.monotonic(), ""))

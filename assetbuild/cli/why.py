@@ -29,7 +29,7 @@ _ACTIONS: dict[Action, str] = {
 @settings_options()
 @json_option()
 @click.pass_obj
-def why_command(  # noqa: PLR0913  # one parameter per option
+def why_command(  # one parameter per option
     terminal: Terminal,
     asset: str,
     config_file: Path | None,

@@ -38,6 +38,7 @@ def asset(
     retries: int = 0,
     timeout: float | None = None,
     pool: str | None = None,
+    executor: str = "process",
     priority: float = 0,
     memory: int | str | None = None,
     env: Sequence[str] = (),
@@ -64,6 +65,7 @@ def asset(
     retries: int = 0,
     timeout: float | None = None,
     pool: str | None = None,
+    executor: str = "process",
     priority: float = 0,
     memory: int | str | None = None,
     env: Sequence[str] = (),
@@ -76,7 +78,8 @@ def asset(
     A parameter named like an asset is a dependency and is loaded as its
     annotation asks. ``key`` is the function's name unless said otherwise;
     ``deps`` depends without loading; ``timeout`` is in seconds and ``retries``
-    are extra attempts; assets of higher ``priority`` start first; ``memory``, bytes or
+    are extra attempts; ``executor="thread"`` is for work that releases the GIL; assets of higher
+    ``priority`` start first; ``memory``, bytes or
     text such as ``"2 GB"``, is what the function takes at its peak; ``on`` says when watch mode builds it.
     With ``partitions`` it is called once for each key; with ``batch=10`` for up to ten stale keys, with ``batch=True``
     for all of them, and returns a mapping of key to value, or one table that ``split_by`` splits by that column.
@@ -111,6 +114,7 @@ def asset(
             retries=retries,
             timeout=timeout,
             pool=pool,
+            executor=executor,
             priority=priority,
             memory=memory,
             on=on,
@@ -130,6 +134,7 @@ def multi_asset(
     retries: int = 0,
     timeout: float | None = None,
     pool: str | None = None,
+    executor: str = "process",
     priority: float = 0,
     memory: int | str | None = None,
     env: Sequence[str] = (),
@@ -167,6 +172,7 @@ def multi_asset(
             retries=retries,
             timeout=timeout,
             pool=pool,
+            executor=executor,
             priority=priority,
             memory=memory,
             on=on,
@@ -212,6 +218,7 @@ def _declared(
     retries: int,
     timeout: float | None,
     pool: str | None,
+    executor: str,
     priority: float,
     memory: int | str | None,
     on: Any,
@@ -242,6 +249,7 @@ def _declared(
         retries=retries,
         timeout=timeout,
         pool=pool,
+        executor=executor,
         priority=priority,
         memory_bytes=_bytes(memory, problems),
         on=on,

@@ -64,6 +64,7 @@ class AssetDefinition:
     retries: int = 0
     timeout: float | None = None
     pool: str | None = None
+    executor: str = "process"
     priority: float = 0
     memory_bytes: int = 0
     on: Any = None

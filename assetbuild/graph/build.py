@@ -161,6 +161,29 @@ class _GraphBuilder:
                 f"{name} has timeout={definition.timeout!r}", definition.origin, advice="Say seconds, more than 0."
             )
 
+        self._check_executor(definition, name)
+
+    def _check_executor(self, definition: AssetDefinition, name: str) -> None:
+        if definition.executor not in {"process", "thread"}:
+            self.problem(
+                f"{name} has executor={definition.executor!r}", definition.origin, advice="Say 'process' or 'thread'."
+            )
+        elif definition.executor == "thread" and definition.timeout is not None:
+            self.problem(
+                f"{name} has a timeout and executor='thread'; a thread cannot be ended",
+                definition.origin,
+                advice="Drop one of the two.",
+            )
+
+    def _check_relations(self, definition: AssetDefinition, inputs: Sequence[AssetInput]) -> None:
+        for edge in inputs:
+            if edge.load == "duckdb.Relation" and definition.executor == "thread":
+                self.problem(
+                    f"{_name(definition)}, parameter {edge.parameter!r}: threads cannot share DuckDB's connection",
+                    definition.origin,
+                    advice="Take a pyarrow Table, and query it with a connection of the function's own.",
+                )
+
     def _check_duplicates(self) -> None:
         for key, origins in sorted(self.places.items()):
             if len(origins) > 1:
@@ -274,6 +297,7 @@ class _GraphBuilder:
                 bound["config_parameter"], bound["config_class"] = parameter.name, annotation.config
             elif (edge := self._input(definition, parameter, annotation)) is not None:
                 inputs.append(edge)
+        self._check_relations(definition, inputs)
         loaded = {edge.key for edge in inputs}
         for key in definition.deps:
             if key and key not in self.places:

@@ -19,11 +19,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from assetbuild.declare.definitions import AssetDefinition
+from assetbuild.declare.definitions import AssetDefinition, Out, SourceDefinition
 from assetbuild.declare.metadata import as_json
 from assetbuild.fingerprint.encoding import SCHEME, digest, hash_bytes
-from assetbuild.fingerprint.recipe import Recipe, environment_part
-from assetbuild.graph.model import Asset, Graph, Source
+from assetbuild.fingerprint.recipe import Recipe, Shown, environment_part
+from assetbuild.graph.model import Asset, AssetInput, Graph, Source
 from assetbuild.load.settings import Settings
 from assetbuild.record.stamps import StampCache, stat_stamp
 
@@ -49,6 +49,7 @@ class Manifest:
     """Absolute path of each first-party file to the hash of its bytes."""
     read_files: frozenset[str] = frozenset()
     read_folders: frozenset[tuple[str, bool]] = frozenset()
+    trace: Trace | None = None
 
 
 class KeptRecipes:
@@ -139,7 +140,7 @@ def read_manifest(settings: Settings, stamps: StampCache) -> Manifest | None:
     if kept.trace.moved(settings, stamps) != frozenset():
         return None
     recipes = KeptRecipes(kept.recipes, kept.widened)
-    return Manifest(kept.graph, recipes, kept.modules, frozenset(kept.trace.files), frozenset(kept.trace.folders))
+    return Manifest(kept.graph, recipes, kept.modules, frozenset(kept.trace.files), frozenset(kept.trace.folders), kept.trace)
 
 
 def write_manifest(
@@ -278,7 +279,10 @@ def _plain(metadata: Mapping[str, Any]) -> dict[str, Any]:
 def _header() -> bytes:
     from assetbuild import __version__  # noqa: PLC0415  # the package names it, and imports nothing for it
 
-    return f"assetbuild manifest {_FORMAT} {__version__} {SCHEME}".encode()
+    # With the fields of what is kept: objects of another version of the program would lack some of them.
+    kept = (Asset, AssetInput, AssetDefinition, Out, Source, SourceDefinition, Recipe, Shown, Trace, _Kept)
+    layout = digest("layout", [list(kind.__slots__) for kind in kept])  # type: ignore[attr-defined]
+    return f"assetbuild manifest {_FORMAT} {__version__} {SCHEME} {layout}".encode()
 
 
 def _settings_version(settings: Settings) -> str:

@@ -70,6 +70,8 @@ class Stage:
     """Every folder that loading listed, and whether only the import system did."""
     loaded: Loaded | None = None
     """What a reload begins with; None where the graph comes from the manifest."""
+    trace: Trace | None = None
+    """What loading read with the versions of then, where that tells all that the stage depends on."""
     kept_modules: frozenset[str] = frozenset()
     """The modules that stayed when this stage was reloaded from an earlier one."""
 
@@ -127,6 +129,7 @@ def load_stage(
                 has_functions=False,
                 read_files=kept.read_files,
                 read_folders=kept.read_folders,
+                trace=kept.trace,
             )
     from assetbuild.fingerprint.code import undisturbed  # noqa: PLC0415  # with a manifest it is not needed
 
@@ -171,6 +174,8 @@ def _load(
     def keep() -> str:
         return write_manifest(settings, graph, recipes, files, reads)
 
+    unkept = keep() if is_whole else ""
+    trace = trace_of(settings, files, reads, stamps)
     return Stage(
         settings,
         graph,
@@ -181,11 +186,12 @@ def _load(
         {**definitions.importer.stamps, **beside},
         has_functions=True,
         sources=_sources(definitions),
-        unkept=keep() if is_whole else "",
+        unkept=unkept,
         keep=keep if is_whole else None,
         read_files=frozenset(reads.files),
         read_folders=frozenset(reads.folders),
-        loaded=Loaded(definitions, recipes, reads, trace_of(settings, files, reads, stamps)),
+        loaded=Loaded(definitions, recipes, reads, trace),
+        trace=trace if is_whole and not unkept else None,
         kept_modules=definitions.kept,
     )
 

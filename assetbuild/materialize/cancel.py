@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from multiprocessing.connection import Connection
-from typing import Protocol
+from typing import Any, Protocol
 
 __all__ = ["Cancel"]
 
@@ -16,7 +15,7 @@ class Cancel(Protocol):
     """
 
     @property
-    def connections(self) -> list[Connection]:
+    def connections(self) -> list[Any]:
         """What to wait on beside other things; readable when there is something to look at."""
 
     def obsolete(self, unfinished: Callable[[], frozenset[str]]) -> frozenset[str]:

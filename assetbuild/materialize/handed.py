@@ -7,6 +7,7 @@ Only whole Parquet objects up to 16 MB, at most 64 MB together, those that were 
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -26,49 +27,46 @@ _FROM_TABLE: Final = frozenset(
 
 
 class HandedOn:
-    """The tables of one process, by the name of their object."""
+    """The tables of one process, by the name of their object. Threads may share it."""
 
     def __init__(self, most_bytes: int = _MOST_BYTES) -> None:
         """Begin with none."""
         self._most_bytes = most_bytes
-        self._kept: dict[str, Any] = {}
+        self._kept: dict[str, tuple[Any, int]] = {}
         self._bytes = 0
+        self._guard = threading.Lock()
 
-    def wrote(self, name: str, data: Any) -> None:
+    def wrote(self, name: str, data: memoryview | None) -> None:
         """Keep the bytes of an object that was just written; None says that they are not in memory."""
-        if data is not None and name not in self._kept:
-            self._keep(name, data)
+        if data is not None:
+            with self._guard:
+                self._keep(name, data, data.nbytes)
 
     def table(self, name: str, manager: IOManager, objects: Objects, load: str | None) -> Any:
         """Return the table of an object, or None where it must be read from its file."""
         if load not in _FROM_TABLE:
             return None
-        kept = self._kept.get(name)
-        if kept is None:
-            if not manager.holds_tables:
-                return None
+        with self._guard:
+            kept, size_bytes = self._kept.pop(name, (None, 0))
+            if kept is not None:
+                self._kept[name] = kept, size_bytes  # behind the others, so the last to go
+        if kept is None and manager.holds_tables:
             kept = objects.read(name, _READ_WHOLE_BYTES)
+        if kept is None:
+            return None
+        if isinstance(kept, memoryview):
+            kept = manager.table_in(kept)
             if kept is None:
                 return None
-        elif hasattr(kept, "schema"):
-            self._kept[name] = self._kept.pop(name)  # the last to go
-            return kept.slice(0)  # its own: ``to_pandas(self_destruct=True)`` empties the table that it is given
-        table = manager.table_in(kept)
-        if table is None:
-            return None
-        self._drop(name)
-        self._keep(name, table)
-        return table.slice(0)
+            with self._guard:
+                self._keep(name, kept, kept.nbytes)
+        return kept.slice(0)  # its own: ``to_pandas(self_destruct=True)`` empties the table that it is given
 
-    def _keep(self, name: str, value: Any) -> None:
-        if value.nbytes > _LARGEST_BYTES:
+    def _keep(self, name: str, value: Any, size_bytes: int) -> None:
+        self._bytes -= self._kept.pop(name, (None, 0))[1]
+        if size_bytes > _LARGEST_BYTES:
             return
-        self._kept[name] = value
-        self._bytes += value.nbytes
+        self._kept[name] = value, size_bytes
+        self._bytes += size_bytes
         while self._bytes > self._most_bytes:
-            self._drop(next(iter(self._kept)))
-
-    def _drop(self, name: str) -> None:
-        value = self._kept.pop(name, None)
-        if value is not None:
-            self._bytes -= value.nbytes
+            self._bytes -= self._kept.pop(next(iter(self._kept)))[1]

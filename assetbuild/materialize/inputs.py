@@ -56,6 +56,8 @@ class InputRefs:
             keys = edge.up.keys or ()
             parts = tuple((keys[up], path) for up in read for path in edge.up.paths[up])
             return replace(ref, kind="file_partitions", parts=parts, options=options)
+        if not read and edge.given.is_optional and not edge.given.as_mapping:
+            return _ref(edge, "value")
         found = [(key, pointer) for key, pointer in self._pointers(edge, read) if pointer.object is not None]
         managers = tuple(pointer.io_manager for _, pointer in found)
         return replace(

@@ -74,6 +74,11 @@ class Outcomes(Sequence[Outcome]):
             for place in part.listed:
                 yield self._at(part, place)
 
+    @property
+    def asset_count(self) -> int:
+        """How many assets these are the outcomes of, however many partitions they have."""
+        return len(self._plan.assets)
+
     def counts(self) -> Counter[str]:
         """Return how many assets had each outcome."""
         counted: Counter[str] = Counter()

@@ -116,6 +116,7 @@ class Scheduler:
         self.stopped_by: str | None = None
         """The job whose failure stopped the run."""
         self._durations: dict[str, float] = {}
+        self._log_folders: set[Path] = set()
         self._jobs = make_jobs(planner, planned, self.graph, self._duration)
         self._ready = ReadyQueue(self._jobs.values())
         self.is_cut_off = False
@@ -283,9 +284,10 @@ class Scheduler:
             return
         job.attempt += 1
         log = log_path(self.options.logs, asset.key, job.partition) if self.options.capture else None
-        if log is not None:
+        if log is not None and log.parent not in self._log_folders:
             with suppress(OSError):  # a full disk: it runs without a log
                 log.parent.mkdir(parents=True, exist_ok=True)
+                self._log_folders.add(log.parent)
         expected = self._durations.get(asset.key) or None
         self.options.on_event(AssetStarted(asset.key, job.partition, job.attempt, expected))
         keys = tuple(str(job.state.key(place)) for place in places) if job.state.keys is not None else ()
@@ -300,6 +302,7 @@ class Scheduler:
             log=log,
             has_timeout=asset.definition.timeout is not None,
             partitions=keys if is_batch else (),
+            in_thread=asset.definition.executor == "thread",
         )
         self.pool.start(job, task, asset.definition.timeout)
 

@@ -27,10 +27,10 @@ from assetbuild.materialize.task import Began, Progress, Ready, Task, TaskResult
 from assetbuild.store.objects import Objects
 from assetbuild.store.registry import IOManagers
 
-__all__ = ["serve"]
+__all__ = ["Service", "serve"]
 
 
-def serve(pipe: Connection, lifeline: int) -> None:
+def serve(pipe: Connection, lifeline: int, *, threads: bool) -> None:
     """Answer the parent's messages until its pipe closes."""
     for inherited in (pipe.fileno(), lifeline):  # not by what an asset starts: os.system closes nothing
         os.set_inheritable(inherited, False)  # noqa: FBT003  # takes no keywords
@@ -39,14 +39,20 @@ def serve(pipe: Connection, lifeline: int) -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     _redirect(nowhere)
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a real stream, as the process began
+    kind = Service
+    if threads:
+        from assetbuild.materialize.threads import ThreadedService  # noqa: PLC0415  # it is a Service
+
+        kind = ThreadedService
     with suppress(EOFError):
-        _Worker(pipe, nowhere).serve()
+        kind(pipe, nowhere).serve()
 
 
-class _Worker:
+class Service:
     """What lives from one message to the next."""
 
     def __init__(self, pipe: Connection, nowhere: int) -> None:
+        """Take the pipe to the parent, and the file descriptor of the null device."""
         self._pipe = pipe
         self._nowhere = nowhere
         self._found = Surroundings.now()
@@ -57,15 +63,15 @@ class _Worker:
     def serve(self) -> None:
         """Answer messages until the pipe closes."""
         while True:
-            message: Task | WorkerSetup = pickle.loads(self._pipe.recv_bytes())  # noqa: S301  # from our parent
+            message: WorkerSetup | tuple[int, Task] = pickle.loads(self._pipe.recv_bytes())  # noqa: S301  # our parent's
             if isinstance(message, WorkerSetup):
                 unfit = self._load(message)
                 if unfit is not None:
-                    self._send(Unfit(unfit))
+                    self.send(0, Unfit(unfit))
                     return
-                self._send(Ready())
+                self.send(0, Ready())
             else:
-                self._run(message)
+                self.run(*message)
 
     def _load(self, setup: WorkerSetup) -> str | None:
         """Load the project, again if need be; return why it could not be."""
@@ -101,27 +107,32 @@ class _Worker:
         except OSError:  # a full disk: the asset may still have something to say that is no output
             return self._nowhere
 
-    def _send(self, message: object) -> None:
-        self._pipe.send_bytes(pickle.dumps(message, pickle.HIGHEST_PROTOCOL))
+    def send(self, number: int, message: object) -> None:
+        """Send a message about the task of this number."""
+        self._pipe.send_bytes(pickle.dumps((number, message), pickle.HIGHEST_PROTOCOL))
 
-    def _run(self, task: Task) -> None:
-        setup, runtime = self._setup, self._runtime
-        assert setup is not None  # noqa: S101  # the pool sends it first
-        assert runtime is not None  # noqa: S101
+    def run(self, number: int, task: Task) -> None:
+        """Run a task to its end, and send its result."""
+        assert self._setup is not None  # noqa: S101  # the pool sends it first
         log = self._opened(task.log)
         _redirect(log)
-        os.chdir(setup.settings.root)
+        os.chdir(self._setup.settings.root)
         if task.has_timeout:
-            self._send(Began())
-        try:
-            result = run_task(task, runtime, lambda done, total: self._send(Progress(done, total)))
-        except Exception as error:  # noqa: BLE001  # a bug of ours must fail one asset, not hang the build
-            result = TaskResult(0.0, error=f"assetbuild failed here; this is a bug\n{user_traceback(error)}")
+            self.send(number, Began())
+        result = self.result_of(number, task)
         _redirect(self._nowhere)
         if log != self._nowhere:
             os.close(log)
         self._environment.restore()
-        self._send(result)
+        self.send(number, result)
+
+    def result_of(self, number: int, task: Task) -> TaskResult:
+        """Return how a task ends."""
+        assert self._runtime is not None  # noqa: S101  # the pool sends the setup first
+        try:
+            return run_task(task, self._runtime, lambda done, total: self.send(number, Progress(done, total)))
+        except Exception as error:  # noqa: BLE001  # a bug of ours must fail one asset, not hang the build
+            return TaskResult(0.0, error=f"assetbuild failed here; this is a bug\n{user_traceback(error)}")
 
 
 def _redirect(target: int) -> None:

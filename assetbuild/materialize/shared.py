@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assetbuild.errors import AssetbuildError
-from assetbuild.plan.outputs import DOUBTFUL, open_mark
 from assetbuild.plan.facts import Facts
+from assetbuild.plan.outputs import DOUBTFUL, open_mark
 from assetbuild.plan.planner import Planned
 from assetbuild.record.faults import reach
 from assetbuild.record.lock import AssetLocks
@@ -133,6 +133,6 @@ class SharedFiles:
 
 
 def _may_share(facts: Facts) -> bool:
-    """Return whether any value may lie in a shared file: a million partitions in files of their own are not gone through."""
+    """Return whether any value may lie in a shared file; else values, perhaps a million, need not be gone through."""
     used = facts.record.used_io_managers()
     return any(facts.outputs.io_managers.get(name).one_writer for name in used)

@@ -87,6 +87,7 @@ class Task:
     log: Path | None
     has_timeout: bool = False
     partitions: tuple[str, ...] = ()
+    in_thread: bool = False
 
 
 @_pickled_as_call

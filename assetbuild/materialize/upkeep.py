@@ -229,7 +229,7 @@ def _current_objects(facts: Facts, *, without: frozenset[str]) -> Iterator[str]:
             yield trace.object
 
 
-def _unreferenced(facts: Facts, kept: frozenset[str]) -> list[str]:
+def _unreferenced(facts: Facts, kept: AbstractSet[str]) -> list[str]:
     return [name for name in facts.outputs.objects.names() if name not in kept]
 
 

@@ -14,4 +14,4 @@ if __name__ == "__main__":
 
     from assetbuild.materialize.service import serve
 
-    serve(Connection(int(sys.argv[1])), int(sys.argv[2]))
+    serve(Connection(int(sys.argv[1])), int(sys.argv[2]), threads="threads" in sys.argv[3:])

@@ -10,10 +10,10 @@ from assetbuild.declare.definitions import Out, SourceDefinition
 from assetbuild.declare.metadata import as_json
 from assetbuild.errors import UsageError
 from assetbuild.graph.build import relative_place
-from assetbuild.plan.model import Step
-from assetbuild.record.pointers import Place
 from assetbuild.plan.facts import Facts
+from assetbuild.plan.model import Step
 from assetbuild.record.model import Materialization
+from assetbuild.record.pointers import Place
 
 __all__ = ["AssetDetails", "CurrentValue", "describe_asset"]
 
@@ -60,6 +60,7 @@ class AssetDetails:
     current: CurrentValue | None = None
     history: list[Materialization] = field(default_factory=list)
     partitions: str | None = None
+    on: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return all of it as JSON-able data."""
@@ -95,6 +96,7 @@ def describe_asset(key: str, facts: Facts, step: Step | None, *, history: int = 
         current=_current((key, partition), facts, materializations),
         history=materializations,
         partitions=None if asset.partitions is None else asset.partitions.describe(),
+        on=None if asset.definition.on is None else str(asset.definition.on),
     )
 
 

@@ -17,7 +17,7 @@ from assetbuild.plan.states import AssetState, SourcePlaces
 if TYPE_CHECKING:
     from assetbuild.graph.mapping import BoundMapping
 
-__all__ = ["Edge", "Known", "mapping_problem"]
+__all__ = ["Edge", "Known"]
 
 _ABSENT = bytes.fromhex(ABSENT)
 _ONLY = (0,)
@@ -51,13 +51,19 @@ class Edge:
         *,
         is_own: bool,
     ) -> None:
-        """Take the two sides; ``bound`` is None where the upstream has no partitions, ``is_own`` when it is the asset."""
+        """Take both sides; ``bound`` is None where the upstream has no partitions, ``is_own`` when it is the asset."""
         self.given = given
         self.up = up
         self.bound = bound
         self.parts_of = parts_of
         self.is_own = is_own
         self._columns: dict[str, bytes] = {}
+
+    @property
+    def is_aligned(self) -> bool:
+        """Each place reads the whole of the same place upstream."""
+        given = self.given
+        return self.bound is not None and self.bound.is_identity and not given.is_many and given.columns is None
 
     def places(self, place: int | None) -> Sequence[int]:
         """Return the upstream places that a place reads."""
@@ -142,22 +148,3 @@ class Edge:
         if up.problems:
             return next((up.problems[each] for each in places if each in up.problems), "")
         return ""
-
-
-def mapping_problem(edge: Edge, state: AssetState) -> tuple[str, str] | None:
-    """Return why the mapping of an input cannot be followed, and the advice; None when it can."""
-    bound = edge.bound
-    if bound is None or state.keys is None:
-        return None
-    if bound.unknown:
-        advice = "Correct the names, or say Keys({...}, allow_missing=True)."
-        return f"is mapped to {edge.given.key!r} by its partition {bound.unknown[0]!r}, which does not exist", advice
-    if not edge.is_own:
-        return None
-    from assetbuild.graph.mapping import first_not_earlier  # noqa: PLC0415  # only with partitions
-
-    place = first_not_earlier(bound, state.size)
-    if place is None:
-        return None
-    advice = "Read earlier partitions alone, such as Input(partitions=Offset(-1))."
-    return f"reads itself: its partition {state.keys[place]!r} reads that one or a later one", advice

@@ -8,12 +8,12 @@ from typing import Final, Literal
 
 from assetbuild.graph.model import Graph
 from assetbuild.record.lock import is_running
-from assetbuild.record.model import Pointer
+from assetbuild.record.model import Pointer, Standing
 from assetbuild.record.stamps import StampCache
 from assetbuild.record.state import Record
-from assetbuild.store.io import Place
+from assetbuild.store.io import IOManager, Place
 from assetbuild.store.objects import Objects
-from assetbuild.store.publish import copy_value, path_of
+from assetbuild.store.publish import copy_value, location_stamps, path_of
 from assetbuild.store.registry import IOManagers
 
 __all__ = ["DOUBTFUL", "OutputState", "Outputs", "extension_of", "open_mark"]
@@ -92,30 +92,57 @@ class Outputs:
         self.moved[pointer.asset, pointer.partition] = stamp
         return "intact"
 
-    def untouched(self, pointers: Sequence[Pointer]) -> Sequence[bool]:
-        """Return for each pointer of one asset whether a look at its stamp shows that its value is intact.
+    def untouched(self, asset: str, standing: Sequence[Standing]) -> Sequence[bool]:
+        """Return for each value of an asset whether a look at its stamp shows that it is intact.
 
         False means only that ``state`` has to look closer.
         """
-        found = [pointer.object is None for pointer in pointers]
+        found = [object_name is None for _, _, _, object_name, *_ in standing]
         by_manager: dict[str, list[int]] = {}
-        for index, pointer in enumerate(pointers):
-            if pointer.object is not None:
-                by_manager.setdefault(pointer.io_manager, []).append(index)
+        for index, (_, _, _, object_name, io_manager, _, _) in enumerate(standing):
+            if object_name is not None:
+                by_manager.setdefault(io_manager, []).append(index)
         for name, indices in by_manager.items():
             manager = self.io_managers.get(name)
-            places = [self.place(pointers[i].asset, pointers[i].partition, pointers[i].object) for i in indices]
+            partition, _, _, object_name, _, location, _ = standing[indices[0]]
+            place = self.place(asset, partition or None, object_name)
             # The settings may name another place than that of the pointer, for one of an asset's values as for all.
-            if manager.location(places[0]) != pointers[indices[0]].location:
+            if manager.location(place) != location:
                 continue
-            if (shared := manager.shared_stamp_path(places[0])) is not None:
-                if self.is_recorded(str(shared), manager.stamp(places[0])):
-                    for index in indices:
-                        found[index] = True
+            if (shared := manager.shared_stamp_path(place)) is not None:
+                stamp = manager.stamp(place)
+                intact = indices if self.is_recorded(str(shared), stamp) else self._intact(asset, standing, indices, stamp)
+                for index in intact:
+                    found[index] = True
                 continue
-            for index, stamp in zip(indices, manager.stamps(places), strict=True):
-                found[index] = stamp is not None and stamp == pointers[index].stamp
+            if type(manager).stamp is IOManager.stamp:
+                stamps = location_stamps(self.warehouse.parent, [standing[index][5] for index in indices])
+            else:
+                stamps = manager.stamps([self.place(asset, standing[i][0] or None, standing[i][3]) for i in indices])
+            for index, stamp in zip(indices, stamps, strict=True):
+                found[index] = stamp is not None and stamp == standing[index][6]
         return found
+
+    def _intact(
+        self, asset: str, standing: Sequence[Standing], indices: Sequence[int], stamp: str | None
+    ) -> list[int]:
+        """Return which values in one shared file are intact: as a look at this stamp found before, or does now."""
+        if stamp is None:
+            return []
+        seen = [i for i in indices if self.stamps.version(f"output:{standing[i][5]}", stamp) == standing[i][2]]
+        asked = sorted(set(indices) - set(seen))
+        values = [
+            (self.place(asset, standing[i][0] or None, name), self.objects.path(name), standing[i][2])
+            for i in asked
+            if (name := standing[i][3]) is not None
+        ]
+        manager = self.io_managers.get(standing[indices[0]][4])
+        intact = [i for i, is_intact in zip(asked, manager.intact_many(values), strict=True) if is_intact]
+        for i in intact:
+            partition, _, data_version, _, _, location, _ = standing[i]
+            self.stamps.keep(f"output:{location}", stamp, data_version, moved_ns=0)
+            self.moved[asset, partition or None] = stamp
+        return seen + intact
 
     def is_recorded(self, path: str, stamp: str | None) -> bool:
         """Return whether a shared file's stamp says that all values in it are what their pointers say.

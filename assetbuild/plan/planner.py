@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 from assetbuild.errors import DefinitionError, Problem, UsageError
 from assetbuild.fingerprint.recipe import edge_order
 from assetbuild.graph.build import relative_place
 from assetbuild.graph.model import Asset, AssetInput
+from assetbuild.plan.absent import reading_problems
 from assetbuild.plan.asked import Asked
-from assetbuild.plan.edges import Edge, mapping_problem
+from assetbuild.plan.edges import Edge
 from assetbuild.plan.facts import Facts
 from assetbuild.plan.judge import Judge
 from assetbuild.plan.model import FRESH, AssetPlan, Cause, Decision, Plan
@@ -200,10 +200,10 @@ class Planner:
             for key in group:
                 self.states[key].wanted = wanted
                 asset = self.facts.graph.assets[key]
-                file, line = relative_place(asset.origin, self.facts.keys.root)
                 try:
                     problems.extend(self._want_upstream(asset))
                 except DefinitionError as error:  # a mapping by a function of the user's
+                    file, line = relative_place(asset.origin, self.facts.keys.root)
                     problems.extend(replace(problem, file=file, line=line) for problem in error.problems)
         if problems:
             raise UsageError(*problems)
@@ -234,35 +234,7 @@ class Planner:
                 else:
                     for place in places:
                         edge.up.want(edge.places(place))
-            yield from self._absent(asset, edge, places)
-
-    def _absent(self, asset: Asset, edge: Edge, places: Sequence[int]) -> Iterator[Problem]:
-        """Yield a problem when partitions are read that do not exist."""
-        state, bound = self.states[asset.key], edge.bound
-        if problem := mapping_problem(edge, state):
-            file, line = relative_place(asset.origin, self.facts.keys.root)
-            yield Problem(f"asset {asset.key!r} {problem[0]}", (), problem[1], file, line)
-            return
-        if bound is None or bound.is_identity or edge.given.is_optional or isinstance(edge.up, SourcePlaces):
-            return
-        if edge.given.parameter is None or edge.up.is_open:
-            return
-        wheres: Sequence[int | None] = (None,) if state.keys is None else places
-        for where in wheres:
-            if absent := bound.absent(where):
-                file, line = relative_place(asset.origin, self.facts.keys.root)
-                place = f"[{state.key(where)}]" if where is not None else ""
-                yield Problem(
-                    f"asset {asset.key!r}{place} reads partition {absent[0]!r} of {edge.given.key!r}, which does not exist",
-                    (
-                        ("by", f"parameter {edge.given.parameter!r}"),
-                        ("partitions", edge.given.mapping.text if edge.given.mapping else ""),
-                    ),
-                    "Annotate the parameter '... | None' to get None there, or read other partitions.",
-                    file,
-                    line,
-                )
-                return
+            yield from reading_problems(asset, edge, state, places, self.facts.keys.root)
 
     # -- the verdicts
 

@@ -6,14 +6,14 @@ have not moved. Whatever is left is judged one by one (``judge.py``), so an over
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from assetbuild.fingerprint.recipe import key_of
 from assetbuild.graph.model import Asset
 from assetbuild.plan.edges import Edge
 from assetbuild.plan.facts import Facts
 from assetbuild.plan.states import AssetState
-from assetbuild.record.model import Pointer
+from assetbuild.record.model import Standing
 from assetbuild.record.pointers import Place
 
 __all__ = ["settle_fresh"]
@@ -29,30 +29,43 @@ def settle_fresh(  # noqa: PLR0913, PLR0917  # what is compared with what
     lost: set[Place],
 ) -> list[int]:
     """Settle the version of every place that is surely fresh; return the others."""
-    pointers = facts.pointers.of(asset.key)
-    if not pointers:
+    standing = facts.pointers.standing(asset.key)
+    if not standing:
         return list(places)
     left: list[int] = []
     matching: list[int] = []
-    found: list[Pointer] = []
-    constant = _constant(edges, state)
+    found: list[Standing] = []
+    versions_of = _reader(edges, state)
     for place in places:
         key = state.key(place)
-        pointer = pointers.get(key)
-        if pointer is not None and pointer.traced and (asset.key, key) not in lost:
-            versions = constant if constant is not None else _versions(edges, None if key is None else place)
-            if versions is not None and key_of(stem, versions, key) == pointer.build_key:
-                matching.append(place)
-                found.append(pointer)
-                continue
-        left.append(place)
-    for place, pointer, is_untouched in zip(matching, found, facts.outputs.untouched(found), strict=True):
-        if is_untouched:
-            state.settle(place, pointer.data_version)
+        known = standing.get(key)
+        if (
+            known is not None
+            and (versions := versions_of(place)) is not None
+            and key_of(stem, versions, key) == known[1]
+        ):
+            matching.append(place)
+            found.append(known)
+        else:
+            left.append(place)
+    for place, known, is_untouched in zip(matching, found, facts.outputs.untouched(asset.key, found), strict=True):
+        if is_untouched and (not lost or (asset.key, state.key(place)) not in lost):
+            state.settle(place, known[2])
         else:
             left.append(place)
     left.sort()
     return left
+
+
+def _reader(edges: Sequence[Edge], state: AssetState) -> Callable[[int], bytes | None]:
+    """Return a function that gives the versions of the inputs for a place; None where one is not known."""
+    if state.keys is None or all(edge.bound is None for edge in edges):
+        constant = _versions(edges, None)
+        return lambda _place: constant
+    if len(edges) == 1 and edges[0].is_aligned:
+        known, versions = edges[0].up.known, edges[0].up.versions
+        return lambda place: bytes(versions[16 * place : 16 * place + 16]) if known[place] else None
+    return lambda place: _versions(edges, place)
 
 
 def _versions(edges: Sequence[Edge], place: int | None) -> bytes | None:
@@ -63,10 +76,3 @@ def _versions(edges: Sequence[Edge], place: int | None) -> bytes | None:
             return None
         versions.append(version)
     return b"".join(versions)
-
-
-def _constant(edges: Sequence[Edge], state: AssetState) -> bytes | None:
-    """Return the versions of the inputs where they are the same for all places; None when they differ or are unknown."""
-    if state.keys is not None and any(edge.bound is not None for edge in edges):
-        return None
-    return _versions(edges, None)

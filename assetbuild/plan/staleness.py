@@ -138,7 +138,7 @@ def dependency_causes(before: Components, after: Components) -> Iterator[Cause]:
 
 
 def partition_causes(before: Components, after: Components, parts_of: Parts) -> Iterator[Cause]:
-    """Yield each input of which other partitions are read than before: by another mapping, or because there are others."""
+    """Yield each input of which other partitions are read: by another mapping, or because there are others."""
     for key, old, new in _same_inputs(before, after):
         ways = [str(edge.get("mapping") or "the whole") for edge in (old, new)]
         is_other = ways[0] != ways[1] and old["version"] != new["version"]

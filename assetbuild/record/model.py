@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Components", "Materialization", "Pointer", "RunRow", "Trace", "ValueInfo"]
+__all__ = ["Components", "Materialization", "Pointer", "RunRow", "Standing", "Trace", "ValueInfo"]
 
 Components = dict[str, Any]
 """The parts of a build key, for explaining: see ``fingerprint/recipe.py``."""
@@ -53,6 +53,13 @@ class Pointer:
     materialized_at: float
     duration_s: float
     traced: bool = True
+
+
+Standing = tuple[str, str, str, str | None, str, str, str | None]
+"""Of a pointer: partition key, build key, data version, object, IO manager, location and stamp.
+
+A tuple and no class: a plan reads one for each of a million partitions.
+"""
 
 
 @dataclass(frozen=True, slots=True)

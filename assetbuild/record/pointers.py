@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from assetbuild.record.model import Pointer
+from assetbuild.record.model import Pointer, Standing
 
 if TYPE_CHECKING:
     from assetbuild.record.state import Record
@@ -72,6 +72,24 @@ class Pointers:
     def is_partitioned(self, asset: str) -> bool:
         """Return whether values of partitions of the asset are there."""
         return asset in self._partitioned
+
+    def standing(self, asset: str) -> dict[str | None, Standing]:
+        """Return what tells whether an asset's traced values are fresh, by partition key; nothing is kept."""
+        found: dict[str | None, Standing] = {}
+        if asset in self._partitioned:
+            found = {row[0]: row for row in self._record.standing(asset, partitioned=True)}
+        plain = self._known.get((asset, None))
+        if plain is not None and plain.traced:
+            found[None] = (
+                "",
+                plain.build_key,
+                plain.data_version,
+                plain.object,
+                plain.io_manager,
+                plain.location,
+                plain.stamp,
+            )
+        return found
 
     def assets(self) -> frozenset[str]:
         """Return the assets of which anything was built."""

@@ -18,7 +18,7 @@ from typing import Any, Self
 from assetbuild.errors import Problem, RecordError
 from assetbuild.fingerprint.encoding import hash_bytes
 from assetbuild.record.lock import opening_lock
-from assetbuild.record.model import Components, Materialization, Pointer, RunRow, Trace, ValueInfo
+from assetbuild.record.model import Components, Materialization, Pointer, RunRow, Standing, Trace, ValueInfo
 from assetbuild.record.pointers import Pointers
 from assetbuild.record.schema import MIGRATIONS, SCHEMA_VERSION
 
@@ -161,6 +161,15 @@ class Record:
         ).fetchone()
         return _pointer(row) if row else None
 
+    def standing(self, asset: str, *, partitioned: bool) -> list[Standing]:
+        """Return of each traced pointer of an asset what tells whether it is fresh."""
+        rows = self._db.execute(
+            "SELECT partition, build_key, data_version, object, io_manager, location, stamp FROM pointers "
+            "WHERE asset = ? AND traced AND (partition <> '') = ?",
+            (asset, partitioned),
+        )
+        return rows.fetchall()
+
     def partition_keys(self, asset: str) -> list[str]:
         """Return the partition keys of an asset's pointers."""
         rows = self._db.execute("SELECT partition FROM pointers WHERE asset = ? AND partition <> ''", (asset,))
@@ -168,7 +177,8 @@ class Record:
 
     def used_io_managers(self) -> list[str]:
         """Return the names of the IO managers that keep what is materialized now."""
-        return [name for (name,) in self._db.execute("SELECT DISTINCT io_manager FROM pointers WHERE object IS NOT NULL")]
+        rows = self._db.execute("SELECT DISTINCT io_manager FROM pointers WHERE object IS NOT NULL")
+        return [name for (name,) in rows]
 
     def mean_duration_s(self, asset: str) -> float:
         """Return how long the partitions of an asset took to build, on average."""

@@ -41,6 +41,7 @@ __all__ = [
     "file_location",
     "file_stamp",
     "file_stamps",
+    "location_stamps",
     "folder_location",
     "path_of",
     "publish_file",
@@ -157,20 +158,34 @@ def file_stamp(place: Place) -> str | None:
 
 
 def file_stamps(places: Sequence[Place]) -> list[str | None]:
-    """Return the stamp of each place, scanning a folder once for all places in it."""
-    paths = [_path(place) for place in places]
-    by_folder: dict[str, set[str]] = {}
-    for path in paths:
-        folder, _, name = path.rpartition("/")
-        by_folder.setdefault(folder, set()).add(name)
-    found: dict[str, str | None] = {}
-    for folder, wanted in by_folder.items():
-        if len(wanted) < _SCANNED:
-            found.update((path, _path_stamp(path)) for path in (f"{folder}/{name}" for name in wanted))
+    """Return the stamp of each place, all in one warehouse, scanning a folder once for all places in it."""
+    return location_stamps(places[0].warehouse.parent, [file_location(place) for place in places]) if places else []
+
+
+def location_stamps(root: Path, locations: Sequence[str]) -> list[str | None]:
+    """Return the stamp of what lies at each location below ``root``, scanning a folder once for all that lie in it."""
+    by_folder: dict[str, list[int]] = {}
+    names: list[str] = []
+    for index, location in enumerate(locations):
+        folder, _, name = location.rpartition("/")
+        names.append(name)
+        by_folder.setdefault(folder, []).append(index)
+    found: list[str | None] = [None] * len(locations)
+    for folder, indices in by_folder.items():
+        path = f"{root}/{folder}"
+        if len(indices) < _SCANNED:
+            for index in indices:
+                found[index] = _path_stamp(f"{path}/{names[index]}")
             continue
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as scanned:
-            found.update((f"{folder}/{entry.name}", _entry_stamp(entry)) for entry in scanned if entry.name in wanted)
-    return [found.get(path) for path in paths]
+        wanted = {names[index]: index for index in indices}
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(path) as scanned:
+            for entry in scanned:
+                if (place := wanted.get(entry.name)) is not None:
+                    found[place] = _entry_stamp(entry)
+        if len(wanted) < len(indices):  # a location that is asked for twice
+            for index in indices:
+                found[index] = found[wanted[names[index]]]
+    return found
 
 
 def same_content(place: Place, published: Path, data_version: str) -> bool:  # noqa: ARG001  # what a manager may compare instead

@@ -27,6 +27,7 @@ __all__ = ["Automation", "Request", "carry_out"]
 
 _POLL_TIMEOUT_S = 60.0
 _OVERDUE_S = 60.0
+_SET_BACK_S = 1.0
 
 
 class Automation:
@@ -46,6 +47,7 @@ class Automation:
         self._ticker = Ticker(project.root, self._journal, wake)
         self._entries: dict[tuple[str, str], Entry] = {}
         self._lacking: frozenset[str] = frozenset()
+        self._now = now
         self.reload(project, now)
 
     def reload(self, project: Project, now: float) -> None:
@@ -76,6 +78,7 @@ class Automation:
 
     def next_due(self, now: float) -> float | None:
         """Return when to call ``due`` next; not later than now means at once, None that nothing ever is due."""
+        self._notice_time(now)
         times: list[float | None] = [now] if self._lacking else []
         for entry in self._entries.values():
             if entry.evaluation is not None:
@@ -85,8 +88,14 @@ class Automation:
                 times.append(entry.next_at)
         return min((time for time in times if time is not None), default=None)
 
+    def next_tick(self) -> float | None:
+        """Return when the next schedule or asset has its time; sensors and polls tick too often to be told of."""
+        entries = [entry for entry in self._entries.values() if entry.kind in {"schedule", "condition"}]
+        return min((entry.next_at for entry in entries if entry.next_at is not None), default=None)
+
     def due(self, now: float, project: Project) -> list[Request]:
         """Return what is to be built now; start what is due, and collect what was answered. Never waits."""
+        self._notice_time(now)
         requests: list[Request] = []
         conditions: list[Entry] = []
         moved: list[str] = []
@@ -115,7 +124,7 @@ class Automation:
 
         Without both it was not taken, and neither was one that was interrupted: it will be asked for again.
         """
-        self._ticker.finished(request, report, now, error)
+        self._ticker.finished(request, report, now, "\n".join(request.errors) or error)
 
     def on_change(self, project: Project) -> tuple[tuple[str, ...], bool] | None:
         """Return what a change of files may build, as (selection, only) for ``materialize``; None when nothing."""
@@ -146,6 +155,14 @@ class Automation:
         """Give the locks back; functions that have not come back are left alone."""
         for entry in self._entries.values():
             entry.release()
+
+    def _notice_time(self, now: float) -> None:
+        """Plan anew when the clock was set back, so that nothing sleeps until the old time has come again."""
+        if now < self._now - _SET_BACK_S:
+            for entry in self._entries.values():
+                if not entry.is_busy:
+                    entry.plan_next(now)
+        self._now = now
 
     def _begin_life(self, entry: Entry, now: float) -> None:
         """Start with a clean slate what is seen for the first time: it has missed nothing."""

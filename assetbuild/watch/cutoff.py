@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from multiprocessing.connection import Connection
+from typing import Any
 
 __all__ = ["CutOff"]
 
@@ -11,13 +11,16 @@ __all__ = ["CutOff"]
 class CutOff:
     """Ends the running work that has become obsolete; see ``materialize/cancel.py`` for who asks it."""
 
-    def __init__(self, connections: list[Connection], look: Callable[[frozenset[str]], frozenset[str]]) -> None:
+    def __init__(self, connections: list[Any], look: Callable[[frozenset[str]], frozenset[str]]) -> None:
         """Listen on the connections, and ``look`` when one of them is ready."""
         self.connections = connections
+        self.assets: frozenset[str] = frozenset()
+        """What was found obsolete in this build."""
         self._look = look
 
     def obsolete(self, unfinished: Callable[[], frozenset[str]]) -> frozenset[str]:
         """Return which of the unfinished assets are to be cut off; mostly none."""
         if not any(connection.poll() for connection in self.connections):
             return frozenset()
-        return self._look(unfinished())
+        self.assets = self._look(unfinished())
+        return self.assets

@@ -79,7 +79,7 @@ class Entry:
     def plan_next(self, now: float) -> None:
         """Say when it is due next."""
         if isinstance(self.timed, Polled):
-            self.next_at = (now if self.state.ticked_at is None else self.state.ticked_at) + self.timed.every_s
+            self.next_at = min(self.state.ticked_at or now, now) + self.timed.every_s
         else:
             self.next_at = next_at(self.timed, self.state, now)
 

@@ -108,7 +108,7 @@ class Health:
         health = self
 
         class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:  # noqa: N802  # the library's name
+            def do_GET(self) -> None:  # the library's name
                 document = health._document()
                 self.send_response(503 if health._said["state"] in {"starting", "broken"} else 200)
                 self.send_header("Content-Type", "application/json")

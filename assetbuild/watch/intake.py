@@ -28,9 +28,15 @@ class Intake:
     """What is known of the definitions and the sources, and what is owed because of their changes."""
 
     def __init__(
-        self, project: Project, selection: tuple[str, ...], config_file: Path | None, tell: Callable[[Event], None]
+        self,
+        project: Project,
+        selection: tuple[str, ...],
+        config_file: Path | None,
+        tell: Callable[[Event], None],
+        *,
+        loads_anew: bool,
     ) -> None:
-        """Know nothing yet."""
+        """Know nothing yet. Modules in which assets run, in this process, must be loaded ``anew`` each time."""
         self.project = project
         self.selection = selection
         self.stage: Stage | None = None
@@ -49,6 +55,7 @@ class Intake:
         self.packages_moved = False
         self._config_file = config_file
         self._tell = tell
+        self._loads_anew = loads_anew
         self._seen: dict[str, str] = {}
 
     @property
@@ -147,7 +154,7 @@ class Intake:
 
     def _load(self, *, functions: bool, is_first: bool = False) -> bool:
         try:
-            stage = self.project.reload(functions=functions)
+            stage = self.project.reload(functions=functions, anew=self._loads_anew)
             chosen = self.project.select(self.selection)
             stage.recipes.check(stage.graph.closure(chosen))
         except AssetbuildError as error:

@@ -158,17 +158,16 @@ def tick_once(project: Project, item: Listed, clock: Callable[[], float], **opti
         if entry.evaluation is not None:
             requests = ticker.take_answer(entry, entry.evaluation.wait(), project, now)
         for number, request in enumerate(requests):
-            report, error = None, ""
+            report = None
             try:
                 if not reports or reports[-1].status != "interrupted":
                     report = carry_out(request, project, **options)
                     reports.append(report)
-            except AssetbuildError as problem:
-                error = str(problem)
+            except AssetbuildError as error:
                 for waiting in requests[number:]:
-                    ticker.finished(waiting, None, clock(), error)
+                    ticker.finished(waiting, None, clock(), str(error))
                 raise
-            ticker.finished(request, report, clock(), error)
+            ticker.finished(request, report, clock(), "")
     finally:
         entry.release()
     project.warnings.extend(journal.troubles)

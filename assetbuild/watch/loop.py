@@ -8,73 +8,38 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
+from contextlib import ExitStack
+from functools import partial
+from multiprocessing.connection import wait
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from assetbuild.errors import AssetbuildError, DefinitionError, UsageError
+from assetbuild.errors import DefinitionError, UsageError
 from assetbuild.load.settings import Settings, read_settings
 from assetbuild.materialize.build import prepare_state_folder
 from assetbuild.materialize.events import Event
 from assetbuild.materialize.report import Report
 from assetbuild.project import Project
 from assetbuild.watch.automation import Automation
+from assetbuild.watch.builder import Builder
 from assetbuild.watch.changes import Batch, Changes
 from assetbuild.watch.cutoff import CutOff
-from assetbuild.watch.events import (
-    BuildCutOff,
-    BuildFailed,
-    BuildRequested,
-    Noticed,
-    WatchIdle,
-    WatchStarted,
-    WatchStopped,
-)
+from assetbuild.watch.events import Noticed, WatchIdle, WatchStarted, WatchStopped
 from assetbuild.watch.health import Health
 from assetbuild.watch.holders import Holder
 from assetbuild.watch.intake import Intake
 from assetbuild.watch.observe import EventObserver, Sweeper
+from assetbuild.watch.options import WatchOptions
 from assetbuild.watch.requests import Request, carry_out
+from assetbuild.watch.wakeups import catching_signals
 
-if TYPE_CHECKING:
-    from assetbuild.materialize.pool import WorkerPool
+__all__ = ["PACKAGES_MOVED", "Watcher"]
 
-__all__ = ["Keys", "WatchOptions", "Watcher"]
-
+PACKAGES_MOVED = -1
+"""The exit code that means: begin again as a new process."""
 _INTERRUPTED = 130
 _PACKAGES_QUIET_S = 1.0
 _POLL_S = 2.0
-
-
-class Keys(Protocol):
-    """Keys that a person presses: ``r`` rebuild, ``f`` force, ``q`` quit; others go to ``on_key``."""
-
-    ready: Connection
-
-    def take(self) -> str: ...
-
-
-@dataclass(frozen=True, slots=True)
-class WatchOptions:
-    """How to watch. ``poll_s`` looks for changes in intervals, ``quiet_s`` is how long a burst must be over."""
-
-    selection: tuple[str, ...] = ()
-    jobs: int | None = None
-    keep_going: bool = True
-    on_change: Literal["finish", "restart"] = "finish"
-    poll_s: float | None = None
-    quiet_s: float = 0.03
-    config_file: Path | None = None
-    health: Path | None = None
-    health_port: int | None = None
-    on_event: Callable[[Event], None] = lambda _event: None
-    keys: Keys | None = None
-    on_key: Callable[[str, Project], None] = lambda _key, _project: None
 
 
 class _Stop(Exception):  # noqa: N818  # not an error: the way out of the loop
@@ -91,13 +56,12 @@ class Watcher:
         """Take the project; nothing is watched before ``run``."""
         self.project = project
         self.options = options
-        self.intake = Intake(project, options.selection, options.config_file, self._tell)
+        self.intake = Intake(project, options.selection, options.config_file, self._tell, loads_anew=options.jobs == 0)
         self.automation: Automation | None = None
         self._pending = Batch({})
         self._keys = ""
         self._leave: _Stop | None = None
         self._is_warm = False
-        self._cut_off: frozenset[str] = frozenset()
         self._said: WatchIdle | None = None
 
     def run(self) -> int:
@@ -105,7 +69,7 @@ class Watcher:
         settings = read_settings(self.project.root)
         with ExitStack() as stack:
             prepare_state_folder(settings)
-            self._signals, self._wakes = stack.enter_context(_signals())
+            self._wakeups = stack.enter_context(catching_signals())
             self._holder = Holder(settings.state_folder, self.options.selection)
             stack.callback(self._holder.close)
             self._health = Health(self.options.health, self.options.health_port)
@@ -115,9 +79,8 @@ class Watcher:
             self._sweeper = Sweeper(self._changes, self.options.poll_s)
             stack.callback(self._sweeper.close)
             self._observer: EventObserver | None = None
-            self._pool = self._new_pool()
-            if self._pool is not None:
-                stack.callback(self._pool.close)
+            self._builder = Builder(self.project, self.intake, self.options, self._health, self._cut_off())
+            stack.callback(self._builder.close)
             stack.callback(self._close_parts)
             try:
                 self._begin(settings)
@@ -154,7 +117,7 @@ class Watcher:
     def _begin_automation(self) -> None:
         if self.automation is None and not self.intake.is_broken:
             self.automation = Automation(
-                self.project, now=time.time(), selection=self.options.selection, wake=self._wake_up
+                self.project, now=time.time(), selection=self.options.selection, wake=self._wakeups.wake
             )
 
     def _turn(self) -> None:
@@ -175,7 +138,9 @@ class Watcher:
             key, self._keys = self._keys[0], self._keys[1:]
             self._pressed(key)
         elif self.intake.owed and not self.intake.is_broken:
-            self._build_owed()
+            self._said = None
+            self._builder.build_owed(self._reason, self.automation)
+            self._after_build()
         elif self._is_due():
             self._serve()
         else:
@@ -187,10 +152,10 @@ class Watcher:
         due = self._next_due()
         failing = tuple(sorted(self.intake.failing))
         state = "broken" if self.intake.is_broken else "failing" if failing else "fresh"
-        idle = WatchIdle(state, failing, due)
+        idle = WatchIdle(state, failing, None if self.automation is None else self.automation.next_tick())
         if idle != self._said:
             self._said = idle
-            self._health.tell(state, failing, due)
+            self._health.tell(state, failing, idle.next_tick)
             self._tell(idle)
         timeout_s = None if due is None or self.intake.is_broken else max(due - time.time(), 0)
         self._hear(timeout_s)
@@ -198,21 +163,20 @@ class Watcher:
     def _hear(self, timeout_s: float | None) -> None:
         """Wait until something happens, and take note of it."""
         keys = [self.options.keys.ready] if self.options.keys is not None else []
-        ready = wait([self._changes.ready, self._signals, *keys], timeout_s)
+        ready = wait([self._changes.ready, self._wakeups.ready, *keys], timeout_s)
         if self._changes.ready in ready:
             self._pending |= self._changes.take()
-        if self._signals in ready:
+        if self._wakeups.ready in ready:
             self._hear_signals()
         if self.options.keys is not None and self.options.keys.ready in ready:
             self._hear_keys()
 
     def _hear_signals(self) -> None:
-        with suppress(BlockingIOError):
-            for number in self._signals.recv(64):  # 0 only wakes
-                if number == signal.SIGINT:
-                    self._leave = _Stop("interrupted", _INTERRUPTED)
-                elif number == signal.SIGTERM:
-                    self._leave = _Stop("terminated", 0)
+        numbers = self._wakeups.take()
+        if signal.SIGINT in numbers:
+            self._leave = _Stop("interrupted", _INTERRUPTED)
+        elif signal.SIGTERM in numbers:
+            self._leave = _Stop("terminated", 0)
 
     def _hear_keys(self) -> None:
         keys = self.options.keys.take() if self.options.keys is not None else ""
@@ -229,7 +193,7 @@ class Watcher:
             self._start_again()
         if not self.intake.is_broken and self.intake.stage is not before:
             if touched:
-                self._renew_workers()
+                self._builder.renew_workers()
             self._holder.take(self.intake.chosen)
             if self.automation is not None:
                 self.automation.reload(self.project, time.time())
@@ -241,7 +205,7 @@ class Watcher:
     def _observe(self) -> None:
         """Watch what is to be watched now; when a folder is another than before, look at everything once more."""
         watched = self.intake.watched
-        if self.options.poll_s is None and self._observer is None:
+        if self._observer is None and self._sweeper.interval_s is None:
             self._observer = EventObserver(self._changes)
             self._observer.watched = watched
         is_first = self._sweeper.watched is None
@@ -270,99 +234,34 @@ class Watcher:
         self._tell(Noticed("installed packages have changed: starting again"))
         while wait([self._changes.ready], _PACKAGES_QUIET_S):
             self._changes.take()
-        raise _Stop("packages", -1)
+        reason = "packages"
+        raise _Stop(reason, PACKAGES_MOVED)
 
-    # -- building
+    # -- while a build runs, and after it
 
-    def _build_owed(self) -> None:
-        intake = self.intake
-        is_start = self._reason == "start"
-        targets = self._targets(is_whole=is_start or not intake.failing)
-        owed, intake.owed = intake.owed, frozenset()
-        if targets is None:
-            return
-        selection, only = targets
-        report = self._build(self._reason, selection, lambda **options: self._materialize(selection, only, **options))
-        if report is None and intake.is_broken:
-            intake.owed |= owed
-        elif report is None:
-            intake.failing |= owed & intake.assets  # until they change, or a key asks for them
-
-    def _targets(self, *, is_whole: bool) -> tuple[tuple[str, ...], bool] | None:
-        """Return what to build: the selection; while something fails and did not change, what does not wait for it."""
-        chosen: tuple[tuple[str, ...], bool] | None = (self.options.selection, False)
-        if self.automation is not None:
-            chosen = self.automation.on_change(self.project)
-        if chosen is None or is_whole:
-            return chosen
-        selection, only = chosen
-        keys = self.project.select(selection)
-        if not only:
-            keys = self.project.graph.closure(keys)
-        wanted = (keys & self.intake.owed) - self.intake.blocked()
-        return (tuple(f'key:"{key}"' for key in sorted(wanted)), only) if wanted else None
-
-    def _materialize(self, selection: Sequence[str], only: bool, **options: Any) -> Report:  # noqa: FBT001
-        return self.project.materialize(selection, only=only, **options)
-
-    def _build(self, reason: str, selection: tuple[str, ...], build: Callable[..., Report]) -> Report | None:
-        self._health.tell("building", tuple(sorted(self.intake.failing)))
-        self._tell(BuildRequested(reason, selection))
-        self._said = None
-        self._cut_off = frozenset()
+    def _cut_off(self) -> CutOff:
         keys = [self.options.keys.ready] if self.options.keys is not None else []
-        cancel = CutOff([self._changes.ready, *keys], self._look_meanwhile)
-        loaded = self.intake.stage
-        try:
-            report = build(
-                jobs=self.options.jobs,
-                keep_going=self.options.keep_going,
-                on_event=self._tell,
-                pool=self._pool,
-                cancel=cancel,
-            )
-        except (DefinitionError, UsageError) as error:
-            self.intake.fail_to_load(error)
-            self._observe()
-            return None
-        except AssetbuildError as error:
-            self._tell(BuildFailed(error.problems))
-            return None
-        finally:
-            with suppress(BlockingIOError):
-                self._hear(0)
-        self._account_for(report)
-        if self.intake.stage is loaded:
-            self.intake.settled(self.project.last_loaded)
-        if report.status == "interrupted" and not self._cut_off and self._leave is None:
-            self._leave = _Stop("interrupted", _INTERRUPTED)
-        return report
-
-    def _account_for(self, report: Report) -> None:
-        intake = self.intake
-        done = {outcome.asset for outcome in report.assets if outcome.outcome in {"built", "restored", "fresh"}}
-        failed = {outcome.asset for outcome in report.assets if outcome.outcome == "failed"}
-        skipped = {outcome.asset for outcome in report.assets if outcome.outcome == "skipped"}
-        # What was touched meanwhile is owed already, whatever this build made of it.
-        intake.failing = ((intake.failing - done) | (failed - intake.owed)) & intake.assets
-        if report.status == "interrupted":
-            intake.owed |= skipped & intake.assets
-        else:
-            intake.left = ((intake.left | skipped) - done - intake.blocked()) & intake.assets
-        if self._cut_off:
-            self._tell(BuildCutOff(tuple(sorted(self._cut_off & skipped))))
+        return CutOff([self._changes.ready, *keys], self._look_meanwhile)
 
     def _look_meanwhile(self, unfinished: frozenset[str]) -> frozenset[str]:
-        """During a build: return the unfinished assets that are obsolete, by what happened just now."""
+        """Return the unfinished assets that are obsolete, by what happened just now."""
         self._hear(0)
         if self._leave is not None:
-            self._cut_off = unfinished
             return unfinished
         if self.options.on_change == "finish" or not self._pending:
             return frozenset()
         batch, self._pending = self._pending, Batch({})
-        self._cut_off = self._take_in(batch) & unfinished
-        return self._cut_off
+        return self._take_in(batch) & unfinished
+
+    def _after_build(self) -> None:
+        self._hear(0)
+        self._observe_if_broken()
+        if self._builder.was_interrupted and self._leave is None:
+            self._leave = _Stop("interrupted", _INTERRUPTED)
+
+    def _observe_if_broken(self) -> None:
+        if self.intake.is_broken:
+            self._observe()
 
     # -- keys, sensors and schedules
 
@@ -370,12 +269,11 @@ class Watcher:
         if self.intake.is_broken:
             return
         if key in {"r", "f"}:
-            intake = self.intake
-            intake.failing, intake.owed = frozenset(), frozenset()
+            self._said = None
+            self.intake.failing, self.intake.owed = frozenset(), frozenset()
             selection = self.options.selection
-            self._build(
-                "key", selection, lambda **options: self.project.materialize(selection, force=key == "f", **options)
-            )
+            self._builder.build("key", selection, partial(self.project.materialize, selection, force=key == "f"))
+            self._after_build()
         else:
             self.options.on_key(key, self.project)
 
@@ -403,9 +301,10 @@ class Watcher:
         error = ""
         report: Report | None = None
         if not self.intake.is_broken and self._leave is None:
-            report = self._build(
-                request.reason, request.selection, lambda **options: carry_out(request, self.project, **options)
-            )
+            self._said = None
+            build = partial(carry_out, request, self.project)
+            report = self._builder.build(request.reason, request.selection, build)
+            self._after_build()
             error = "" if report is not None else "the build could not begin"
         self.automation.finished(request, report, now=time.time(), error=error)
         for text in self.automation.notices():
@@ -425,27 +324,8 @@ class Watcher:
         self._is_warm = True
         self.intake.load_functions()
         self._observe()
-        self._renew_workers()
-        if self._pool is not None and self._pool.setup is not None:
-            self._pool.warm()
+        self._builder.warm_workers()
         return bool(self._pending or self.intake.owed or self.intake.is_broken)
-
-    def _new_pool(self) -> WorkerPool | None:
-        from assetbuild.materialize.pool import WorkerPool  # noqa: PLC0415
-
-        jobs = self.options.jobs if self.options.jobs is not None else os.cpu_count() or 1
-        return WorkerPool(jobs) if jobs > 0 else None
-
-    def _renew_workers(self) -> None:
-        """Let the workers load the new code already, while it is being planned."""
-        from assetbuild.materialize.task import WorkerSetup  # noqa: PLC0415
-
-        stage = self.intake.stage
-        if self._pool is None or stage is None or not stage.has_functions:
-            return
-        bundle = stage.bundle()
-        if bundle is not None and not self._pool.running:
-            self._pool.renew(WorkerSetup(stage.settings, bundle), stage.graph)
 
     def _close_parts(self) -> None:
         if self._observer is not None:
@@ -453,30 +333,8 @@ class Watcher:
         if self.automation is not None:
             self.automation.close()
 
-    def _wake_up(self) -> None:
-        with suppress(OSError):
-            self._wakes.send(b"\0")
-
     def _tell(self, event: Event) -> None:
         self.options.on_event(event)
-
-
-@contextmanager
-def _signals() -> Iterator[tuple[socket.socket, socket.socket]]:
-    """Make SIGINT and SIGTERM readable, also while a build has its own handlers for them; give both ends."""
-    ours, theirs = socket.socketpair()
-    for end in (ours, theirs):
-        end.setblocking(False)
-    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
-    fd = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
-    try:
-        yield ours, theirs
-    finally:
-        signal.set_wakeup_fd(fd)
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        ours.close()
-        theirs.close()
 
 
 def _git_is_at_work(root: Path) -> bool:

@@ -212,4 +212,3 @@ def _identity(folder: str) -> tuple[int, int]:
     except OSError:
         return 0, 0
     return status.st_dev, status.st_ino
-

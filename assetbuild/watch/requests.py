@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from assetbuild.declare.automation import RunRequest, selected
-from assetbuild.errors import Problem, RequestError, UsageError, closest
+from assetbuild.errors import AssetbuildError, Problem, RequestError, UsageError, closest
 from assetbuild.graph.automation import check_selection
 from assetbuild.graph.model import Graph
 from assetbuild.load.config import config_section
@@ -27,7 +27,7 @@ class Request:
     """One build that is asked for: by a sensor, a schedule, a condition or a source that moved.
 
     ``only`` builds exactly the selection: what is upstream and left to another condition waits for its own time.
-    With ``missing_only``, what has a value is left as it is.
+    With ``missing_only``, what has a value is left as it is. ``errors`` says why it could not be carried out.
     """
 
     selection: tuple[str, ...]
@@ -39,6 +39,7 @@ class Request:
     only: bool = False
     missing_only: bool = False
     run_key: str | None = None
+    errors: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         """Return what is recorded and listed; values of config may be secrets, and only their keys are shown."""
@@ -79,7 +80,11 @@ def carry_out(request: Request, project: Project, **options: Any) -> Report:
     try:
         return _materialized(request, project, options)
     except UsageError as error:
+        request.errors.append(str(error))
         raise RequestError(*error.problems) from error
+    except AssetbuildError as error:
+        request.errors.append(str(error))
+        raise
 
 
 def _materialized(request: Request, project: Project, options: Mapping[str, Any]) -> Report:

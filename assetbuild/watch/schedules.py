@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from assetbuild.declare.automation import OnCron, OnFreshness, ScheduleDefinition, SensorDefinition
 from assetbuild.declare.cron import latest_tick, next_tick, ticks_after
@@ -39,8 +39,9 @@ def next_at(timed: Timed, state: AutomationState, now: float) -> float | None:
         return tick
     if state.ticked_at is None:
         return now
+    state = replace(state, ticked_at=min(state.ticked_at, now))  # the clock may have been set back
     if not state.failures:
-        return state.ticked_at + timed.every_s
+        return (state.ticked_at or 0.0) + timed.every_s
     return retry_at(timed.every_s if isinstance(timed, SensorDefinition) else min(timed.every_s, _RETRY_S), state)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from assetbuild.declare.automation import OnCron, ScheduleDefinition, SensorDefinition
 from assetbuild.errors import AssetbuildError
+from assetbuild.graph.automation import kind_of
 from assetbuild.materialize.report import Report
 from assetbuild.project import Project
 from assetbuild.record.ticks import Tick
@@ -62,7 +63,8 @@ class Ticker:
         if not self.lock(entry, now):
             return False
         self.read_state(entry)
-        entry.plan_next(now)
+        if (entry.state.ticked_at or 0.0) <= now:  # else the clock was set back, and no tick was just now
+            entry.plan_next(now)
         if entry.next_at is None or entry.next_at > now:
             entry.release()
             return False
@@ -104,15 +106,17 @@ class Ticker:
 
     def ask(self, entry: Entry, project: Project, now: float) -> list[Request]:
         """Call the function of a sensor or schedule, or return the request of one without."""
-        definition = entry.timed
-        assert isinstance(definition, (SensorDefinition, ScheduleDefinition))  # noqa: S101  # the caller's branch
+        has_function = getattr(entry.timed, "function", None) is not None
+        # As it is declared this moment: it may have been edited, or dropped, since the loop looked.
+        definition = project.automations(functions=has_function).get(entry.name)
+        if definition is None or kind_of(definition) != entry.kind:
+            self.postpone(entry, now)
+            return []
         if definition.function is None:
             request = Request(definition.selection, None, (), entry.reason, entry.name, entry.kind)
             return self.hand_out(entry, Answer(), [request], now)
-        function = project.automations(functions=True)[entry.name].function
-        assert function is not None  # noqa: S101  # it is the same definition
         context = context_of(definition, entry.state, now, entry.scheduled_at)
-        self.call(entry, Call(function, context, definition.timeout_s), now)
+        self.call(entry, Call(definition.function, context, definition.timeout_s), now)
         return []
 
     def call(self, entry: Entry, call: Call, now: float) -> None:

@@ -44,7 +44,9 @@ def python_of(name: str, requirements: Sequence[str]) -> Path:
     if not (folder / "complete").exists():
         shutil.rmtree(folder, ignore_errors=True)
         _uv("venv", "--quiet", "--python", sys.executable, str(folder))
-        wanted = [part for each in requirements for part in (("--editable", str(ROOT)) if each == CHECKOUT else (each,))]
+        wanted = [
+            part for each in requirements for part in (("--editable", str(ROOT)) if each == CHECKOUT else (each,))
+        ]
         _uv("pip", "install", "--quiet", "--python", str(python), *wanted)
         (folder / "complete").touch()
     return python

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-__all__ = ["HELPER", "TALLY", "Layered"]
+__all__ = ["HELPER", "TALLY", "WIDTH", "Layered"]
 
 WIDTH = 50
 """Assets in a layer; each reads two of the layer before."""
@@ -80,7 +80,9 @@ class Layered:
             return
         added = f" + {self.leaf}" if n == self.count - 1 and self.leaf else ""
         if pandas:
-            yield "return left + right" if not added else f'return (left + right).assign(x=lambda sums: sums["x"]{added})'
+            yield (
+                "return left + right" if not added else f'return (left + right).assign(x=lambda sums: sums["x"]{added})'
+            )
             return
         if added:
             yield f'left = left.set_column(0, "x", pc.add(left["x"], {self.leaf}))'

@@ -41,9 +41,7 @@ class _Case:
         }
 
 
-def compare(
-    peers: Sequence[Peer], count: int, rounds: int, folder: Path, say: Callable[[str], None]
-) -> dict[str, Any]:
+def compare(peers: Sequence[Peer], count: int, rounds: int, folder: Path, say: Callable[[str], None]) -> dict[str, Any]:
     """Measure the tools on a graph of ``count`` assets. Slow ones take part in the first round only."""
     places: dict[str, Place] = {}
     result: dict[str, Any] = {"assets": count, "rounds": rounds, "tools": {}}
@@ -71,6 +69,9 @@ def compare(
                 continue
             if turn == 0:
                 result["tools"][key]["value"] = _value(place, count)
+    result["values_agree"] = len({tool["value"] for tool in result["tools"].values() if "value" in tool}) == 1
+    if not result["values_agree"]:
+        say("  the tools' values differ: their times must not be compared")
     for key, found in cases.items():
         result["tools"][key]["cases"] = {case: found[case].document() for case in CASES if case in found}
     return result
@@ -84,7 +85,9 @@ def _round(place: Place, count: int, cases: dict[str, _Case]) -> None:
     place.write(graph)
     repeats = 1 if peer.slow else 3
 
-    def measure(case: str, command: tuple[str, ...], must: int | None, times: int = 1, codes: Sequence[int] = ()) -> None:
+    def measure(
+        case: str, command: tuple[str, ...], must: int | None, times: int = 1, codes: Sequence[int] = ()
+    ) -> None:
         if not command:
             return
         found = cases.setdefault(case, _Case(must=must))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import platform
 import shutil
+import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -122,8 +124,9 @@ class Place:
 
     @property
     def version(self) -> str:
-        """The tool's version."""
-        if self.peer.requirements:
-            first = self.peer.requirements[0].partition("==")[0]
-            return packages(self.python, [first])[first]
-        return ""
+        """The tool's version; that of Python where there is no tool."""
+        if self.peer.program:
+            done = subprocess.run([self.peer.program, "--version"], capture_output=True, text=True, check=True)
+            return done.stdout.split("\n", 1)[0].removeprefix("GNU Make ")
+        first = self.peer.requirements[0].partition("==")[0]
+        return platform.python_version() if first == "pyarrow" else packages(self.python, [first])[first]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure.graph import Layered
+from benchmarks.measure.graph import WIDTH, Layered
 from benchmarks.measure.process import CommandFailedError, Run, measured
 from benchmarks.peers.ours import OURS
 from benchmarks.peers.peer import Place
@@ -22,7 +22,7 @@ __all__ = ["growth"]
 SMALL = 1000
 """Up to this size commands are repeated more often."""
 
-PARTITIONED = '''from datetime import date
+PARTITIONED = """from datetime import date
 
 import pyarrow as pa
 
@@ -31,7 +31,7 @@ from assetbuild import Daily, asset
 days = Daily("2000-01-01", "{end}")
 
 {assets}
-'''
+"""
 PARTITIONED_ASSET = """
 @asset(partitions=days)
 def p{n}({inputs}) -> pa.Table:
@@ -53,7 +53,7 @@ def growth(
 def _assets(size: int, folder: Path, say: Callable[[str], None]) -> dict[str, Any]:
     """Measure a layered graph of this size, from the first load to the edit of a leaf."""
     place = Place(OURS, folder)
-    graph = Layered(size)
+    graph = Layered(size, width=min(WIDTH, size // 2))
     place.write(graph)
     few = 5 if size <= SMALL else 3
     found: dict[str, Any] = {"assets": size}

@@ -24,7 +24,7 @@ __all__ = ["compare_tpch"]
 TABLES = ("customer", "lineitem", "nation", "orders", "part", "partsupp", "region", "supplier")
 GENERATOR = ("tpchgen-cli==4.0.0",)
 
-ASKING = '''import duckdb
+ASKING = """import duckdb
 import pyarrow as pa
 
 
@@ -33,7 +33,7 @@ def ask(query: str, **tables: object) -> pa.Table:
         for name, path in tables.items():
             connection.sql(f"create view {name} as from read_parquet('{path}')")
         return connection.sql(query).to_arrow_table()
-'''
+"""
 
 ASSETS = """from pathlib import Path
 

@@ -88,7 +88,7 @@ def run_demo() -> None:
     run("why", "weather")
     expect(ran(build()), {("weather", None)}, "what runs after the constant changed")
 
-    heading("8. One flight of 10 February left an hour later: that day, its month, and the weeks that see it")
+    heading("8. One flight of 10 February left an hour later: that day, its month, and the days that look back at it")
     day, late = COPY / "data" / "flights" / "2013-02-10.csv", LATE | {("delays/month", "2013-02")}
     text = day.read_text(encoding="utf-8")
     delay_one_flight(day)

@@ -25,7 +25,13 @@ from assetbuild.errors import Problem, StoreError
 from assetbuild.fingerprint.data.tables import table_version
 from assetbuild.store.failures import damaged_object, storing
 from assetbuild.store.objects import content_hash
-from assetbuild_stores.duckdb_partitions import has_partition, holds_partition, remove_partition, replace_partitions
+from assetbuild_stores.duckdb_partitions import (
+    Known,
+    has_partition,
+    intact_partitions,
+    remove_partition,
+    replace_partitions,
+)
 from assetbuild_stores.duckdb_tables import VALUE, batches, kind_of, quoted, registered, replace_table
 from assetbuild_stores.parquet import ParquetIOManager
 
@@ -56,6 +62,8 @@ class DuckDBIOManager(ParquetIOManager):
         super().__init__(**options)
         self._connections: dict[Path, Any] = {}
         self._owners: dict[tuple[Path, str, str], str] = {}
+        self._partitioned: dict[Path, Known] = {}
+        """By file, the tables of partitioned assets that were written since it was opened: nobody else can write."""
 
     def location(self, place: Place) -> str:
         """Return file, table and partition, as ``warehouse/warehouse.duckdb:raw.flights[2013-01-01]``."""
@@ -80,16 +88,17 @@ class DuckDBIOManager(ParquetIOManager):
         for place, published in values:
             self._claim(place)
             if place.partition_key is None:
+                self._forget(place)
                 self._publishing(place, partial(_replace, place=place, published=published))
             else:
                 partitions.setdefault((place.warehouse, place.asset_key), []).append((place, published))
         for group in partitions.values():
             rows = [(place.partition_key or "", published) for place, published in group]
             place = group[0][0]
-            schema, table = _table(place)
+            known = self._partitioned.setdefault(self.shared_stamp_path(place), {})
             self._publishing(
                 place,
-                partial(replace_partitions, schema=schema, table=table, asset_key=place.asset_key, values=rows),
+                partial(replace_partitions, name=_table(place), asset_key=place.asset_key, values=rows, known=known),
             )
         return [self.stamp(place) or "" for place, _ in values]
 
@@ -115,25 +124,45 @@ class DuckDBIOManager(ParquetIOManager):
         stamps = {warehouse: self.stamp(place) for warehouse, place in found.items()}
         return [stamps[place.warehouse] for place in places]
 
-    def is_intact(self, place: Place, published: Path, data_version: str) -> bool:  # noqa: ARG002
+    def is_intact(self, place: Place, published: Path, data_version: str) -> bool:
         """Return whether the table or partition holds what the object holds, both seen through DuckDB."""
         if not self.exists(place) or not published.exists():
             return False
+        if place.partition_key is not None:
+            return self.intact_many([(place, published, data_version)])[0]
         import duckdb  # noqa: PLC0415
 
         schema, table = _table(place)
         with _Reading(self, place) as connection:
-            if place.partition_key is not None:
-                return holds_partition(connection, schema, table, place.partition_key, published)
             there = table_version(batches(connection, f"from {quoted(schema)}.{quoted(table)}"))
         with duckdb.connect() as fresh, registered(fresh, published):
             return there == table_version(batches(fresh, f"from {VALUE}"))
+
+    def intact_many(self, values: Sequence[tuple[Place, Path, str]]) -> list[bool]:
+        """Return ``is_intact`` for each value; the partitions of one asset are read at once."""
+        found = [False for _ in values]
+        tables: dict[tuple[Path, str], list[int]] = {}
+        for index, (place, published, data_version) in enumerate(values):
+            if place.partition_key is None:
+                found[index] = self.is_intact(place, published, data_version)
+            else:
+                tables.setdefault((place.warehouse, place.asset_key), []).append(index)
+        for indices in tables.values():
+            place = values[indices[0]][0]
+            if not self.shared_stamp_path(place).exists():
+                continue
+            asked = [(values[at][0].partition_key or "", values[at][1], values[at][2]) for at in indices]
+            with _Reading(self, place) as connection:
+                for at, is_intact in zip(indices, intact_partitions(connection, *_table(place), asked), strict=True):
+                    found[at] = is_intact
+        return found
 
     def remove(self, place: Place) -> None:
         """Drop the table, or the rows of the partition and with the last one the table."""
         if self.exists(place):
             schema, table = _table(place)
             connection = self._open(place)
+            self._forget(place)
             if place.partition_key is not None:
                 remove_partition(connection, schema, table, place.partition_key)
                 return  # without a checkpoint, since there may be thousands: close makes one
@@ -142,6 +171,7 @@ class DuckDBIOManager(ParquetIOManager):
 
     def close(self) -> None:
         """Close the file, so that others can open it."""
+        self._partitioned.clear()
         while self._connections:
             with self._connections.popitem()[1] as connection:
                 connection.execute(
@@ -174,6 +204,10 @@ class DuckDBIOManager(ParquetIOManager):
         if owner != place.asset_key:
             problem = f"assets {owner!r} and {place.asset_key!r} are one DuckDB table, {schema}.{table}"
             raise StoreError(Problem(problem, (), "Give one of them another key."))
+
+    def _forget(self, place: Place) -> None:
+        """Look at a table anew before partitions are put into it."""
+        self._partitioned.get(self.shared_stamp_path(place), {}).pop(_table(place), None)
 
     def _open(self, place: Place) -> Any:
         path = self.shared_stamp_path(place)

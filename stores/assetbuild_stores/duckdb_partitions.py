@@ -19,17 +19,20 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from assetbuild.errors import Problem, StoreError
-from assetbuild.fingerprint.data.tables import table_version
+from assetbuild.fingerprint.data.tables import TableHasher, table_version
 from assetbuild.record.faults import reach
 from assetbuild_stores.duckdb_tables import VALUE, batches, kind_of, quoted, registered, transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
-__all__ = ["has_partition", "holds_partition", "remove_partition", "replace_partitions"]
+__all__ = ["Known", "has_partition", "intact_partitions", "remove_partition", "replace_partitions"]
 
 _KEY: Final = "partition_key"
+_SCANNED: Final = 4
+"""From this many partitions that are looked at, the table is read as a whole."""
+
 _EMPTY: Final = re.compile(r"\n?assetbuild: no rows in (\[.*\])\Z", re.DOTALL)
 _DECIMAL: Final = re.compile(r"DECIMAL\((\d+),(\d+)\)")
 _INTEGER: Final = {
@@ -48,11 +51,17 @@ _INTEGER: Final = {
 
 
 def replace_partitions(
-    connection: Any, schema: str, table: str, asset_key: str, values: Sequence[tuple[str, Path]]
+    connection: Any, name: tuple[str, str], asset_key: str, values: Sequence[tuple[str, Path]], known: Known
 ) -> None:
-    """Replace the rows of some partitions, given by key and object, in one transaction."""
+    """Replace the rows of some partitions, given by key and object, in one transaction.
+
+    ``known`` are the tables that were looked at since the connection was opened, and changed by nobody else.
+    """
+    schema, table = name
     with transaction(connection, schema):
-        partitioned = _Partitioned.of(connection, schema, table)
+        partitioned = known.pop(name, None) or _Partitioned.of(
+            connection, schema, table
+        )  # back only when all went well
         if partitioned is None:
             kind = kind_of(connection, schema, table)
             if kind is not None:  # a view, or what the asset was before it had partitions
@@ -63,6 +72,7 @@ def replace_partitions(
             partitioned.insert(key, published, asset_key)
         partitioned.settle()
         reach("in-duckdb", asset_key)
+    known[name] = partitioned
 
 
 def has_partition(connection: Any, schema: str, table: str, key: str) -> bool:
@@ -71,29 +81,22 @@ def has_partition(connection: Any, schema: str, table: str, key: str) -> bool:
     return partitioned is not None and (key in partitioned.empty or partitioned.has_rows(key))
 
 
-def holds_partition(connection: Any, schema: str, table: str, key: str, published: Path) -> bool:
-    """Return whether the rows of a partition are those of the object; reads no other rows."""
-    import duckdb  # noqa: PLC0415
+def intact_partitions(connection: Any, schema: str, table: str, values: Sequence[tuple[str, Path, str]]) -> list[bool]:
+    """Return for each partition, given by key, object and data version, whether its rows are those of the object.
 
+    One partition reads its own rows; several read the table once, and objects only where that does not tell.
+    """
     partitioned = _Partitioned.of(connection, schema, table)
     if partitioned is None:
-        return False
-    types = {name.lower(): kind for name, kind in partitioned.columns.items()}
-    with duckdb.connect() as fresh, registered(fresh, published):
-        names = [name for name, _ in _described(fresh)]
-        if any(name.lower() not in types for name in names):
-            return False
-        own = {name.lower() for name in names}
-        others = [name for name in partitioned.columns if name.lower() not in own]
-        if others and partitioned.has_rows(key, f"({' or '.join(f'{quoted(name)} is not null' for name in others)})"):
-            return False
-        there = ", ".join(f"{quoted(name)} as {quoted(name)}" for name in names)
-        here = ", ".join(f"cast({quoted(name)} as {types[name.lower()]}) as {quoted(name)}" for name in names)
-        found = table_version(batches(connection, f"select {there} from {partitioned.name} where {_is(key)}"))
-        try:
-            return found == table_version(batches(fresh, f"select {here} from {VALUE}"))
-        except duckdb.Error:  # a value that the type of the table does not hold
-            return False
+        return [False for _ in values]
+    if len(values) < _SCANNED:
+        return [partitioned.holds(key, published) for key, published, _ in values]
+    versions = partitioned.versions({key for key, _, _ in values})
+    return [
+        versions.get(key) == data_version
+        or ((key in versions or key in partitioned.empty) and partitioned.holds(key, published))
+        for key, published, data_version in values
+    ]
 
 
 def remove_partition(connection: Any, schema: str, table: str, key: str) -> None:
@@ -119,6 +122,10 @@ class _Partitioned:
         self._said = comment
         self._comment = _EMPTY.sub("", comment or "")
         self._exists = bool(columns)
+        self._filled: set[str] = set()
+        """Some of the partitions that have rows."""
+        self._given: tuple[Any, list[tuple[str, str]]] | None = None
+        """The Arrow schema of the last object, and what its columns are in DuckDB."""
 
     @classmethod
     def of(cls, connection: Any, schema: str, table: str) -> _Partitioned | None:
@@ -138,21 +145,64 @@ class _Partitioned:
         where = condition if key is None else f"{_is(key)} and {condition}"
         return bool(self.connection.execute(f"select 1 from {self.name} where {where} limit 1").fetchall())
 
+    def holds(self, key: str, published: Path) -> bool:
+        """Return whether the rows of a partition are those of the object, both seen through DuckDB."""
+        import duckdb  # noqa: PLC0415
+
+        if not published.exists():
+            return False
+        types = {name.lower(): kind for name, kind in self.columns.items()}
+        with registered(self.connection, published):
+            names = [name for name, _ in _described(self.connection)]
+            if any(name.lower() not in types for name in names):
+                return False
+            own = {name.lower() for name in names}
+            others = [f"{quoted(name)} is not null" for name in self.columns if name.lower() not in own]
+            if others and self.has_rows(key, f"({' or '.join(others)})"):
+                return False
+            there = ", ".join(f"{quoted(name)} as {quoted(name)}" for name in names)
+            here = ", ".join(f"cast({quoted(name)} as {types[name.lower()]}) as {quoted(name)}" for name in names)
+            found = table_version(batches(self.connection, f"select {there} from {self.name} where {_is(key)}"))
+            try:
+                return found == table_version(batches(self.connection, f"select {here} from {VALUE}"))
+            except duckdb.Error:  # a value that the type of the table does not hold
+                return False
+
+    def versions(self, keys: Collection[str]) -> dict[str, str]:
+        """Return the data version of the rows of each of these partitions, as far as it has rows."""
+        import pyarrow as pa  # noqa: PLC0415
+        import pyarrow.compute as pc  # noqa: PLC0415
+
+        names = ", ".join(map(quoted, self.columns))
+        hashers: dict[str, TableHasher] = {}
+        for batch in batches(self.connection, f"select {_KEY}, {names} from {self.name}"):
+            runs = pc.run_end_encode(batch.column(0).cast(pa.string()), run_end_type=pa.int64())
+            rows, start = batch.remove_column(0), 0
+            for key, end in zip(runs.values.to_pylist(), runs.run_ends.to_pylist(), strict=True):
+                if key in keys:
+                    hasher = hashers.get(key) or hashers.setdefault(key, TableHasher(rows.schema))
+                    hasher.update(rows.slice(start, end - start))
+                start = end
+        return {key: hasher.finish().version for key, hasher in hashers.items()}
+
     def delete(self, keys: Sequence[str]) -> None:
         """Take the rows of some partitions out; a table that is then without rows takes new columns and types."""
         self.empty -= set(keys)
+        self._filled -= set(keys)
         if not self._exists:
             return
         which = ", ".join(map(_text, keys))
         self.connection.execute(f"delete from {self.name} where {_KEY} in ({which})").fetchall()
-        if not self.empty and not self.has_rows():
+        if not self.empty and not self._filled and not self.has_rows():
             self.connection.execute(f"drop table {self.name}")
             self._exists, self.columns, self._said = False, {}, None
 
     def insert(self, key: str, published: Path, asset_key: str) -> None:
         """Put the rows of an object in as those of a partition."""
-        with registered(self.connection, published) as rows:
-            given = _described(self.connection)
+        with registered(self.connection, published) as file:
+            if self._given is None or not self._given[0].equals(file.schema_arrow):
+                self._given = (file.schema_arrow, _described(self.connection))
+            given = self._given[1]
             if any(name.lower() == _KEY for name, _ in given):
                 problem = f"asset {asset_key!r} has a column {_KEY!r}, which its DuckDB table has for the partition"
                 raise StoreError(Problem(problem, (), "Rename the column, or keep the asset as parquet."))
@@ -167,8 +217,7 @@ class _Partitioned:
                     f"create table {self.name} as select {_text(key)}::varchar as {_KEY}, * from {VALUE}"
                 ).fetchall()
                 self._exists, self.columns = True, dict(given)
-        if not rows:
-            self.empty.add(key)
+            (self._filled if file.metadata.num_rows else self.empty).add(key)
 
     def settle(self) -> None:
         """Say which partitions have no rows."""
@@ -178,6 +227,7 @@ class _Partitioned:
         said = "\n".join(lines) or None
         if self._exists and said != self._said:
             self.connection.execute(f"comment on table {self.name} is {'null' if said is None else _text(said)}")
+            self._said = said
 
     def _fit(self, name: str, kind: str, published: Path, asset_key: str, key: str) -> None:
         """Make a column take values of this type."""
@@ -205,6 +255,9 @@ class _Partitioned:
                 f"alter table {self.name} alter column {quoted(known)} set data type {wider} using {using}"
             )
             self.columns[known] = wider
+
+
+Known = dict[tuple[str, str], _Partitioned]
 
 
 def _wider(connection: Any, one: str, other: str) -> str | None:

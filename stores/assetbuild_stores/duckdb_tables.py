@@ -6,6 +6,7 @@ Everything here is given a connection; nothing opens or closes one.
 from __future__ import annotations
 
 import contextlib
+import os
 from typing import TYPE_CHECKING, Any, Final
 
 from assetbuild.errors import Problem, StoreError
@@ -21,6 +22,7 @@ VALUE: Final = "assetbuild_value"
 """The name of the object in SQL, while it is registered."""
 
 _STREAMED_CELLS: Final = 50_000_000
+_FEW_CELLS: Final = 1_000_000
 
 
 def quoted(name: str) -> str:
@@ -66,22 +68,23 @@ def replace_table(
 
 
 @contextlib.contextmanager
-def registered(connection: Any, published: Path) -> Iterator[int]:
-    """Make the object visible to SQL, a large one as a stream, and give the number of its rows.
+def registered(connection: Any, published: Path) -> Iterator[Any]:
+    """Make the object visible to SQL, a large one as a stream, and give its open Parquet file.
 
     Arrow reads it, since DuckDB's own reader loses types.
     """
     import pyarrow as pa  # noqa: PLC0415
     import pyarrow.parquet as pq  # noqa: PLC0415
 
-    with pq.ParquetFile(published) as file:
+    with pa.OSFile(os.fspath(published)) as opened, pq.ParquetFile(opened) as file:
         _refuse_names(file.schema_arrow.names)
-        if file.metadata.num_rows * file.metadata.num_columns > _STREAMED_CELLS:
+        cells = file.metadata.num_rows * file.metadata.num_columns
+        if cells > _STREAMED_CELLS:
             connection.register(VALUE, pa.RecordBatchReader.from_batches(file.schema_arrow, file.iter_batches()))
         else:
-            connection.register(VALUE, file.read())
+            connection.register(VALUE, file.read(use_threads=cells > _FEW_CELLS))
         try:
-            yield file.metadata.num_rows
+            yield file
         finally:
             connection.unregister(VALUE)
 

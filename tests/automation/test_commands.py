@@ -174,6 +174,21 @@ def test_a_failed_asset_ends_a_tick_by_hand_with_1(shop):
     shop.run("schedules", "nightly", "--tick", exit_code=1)
 
 
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        ('RunRequest("report", config={"report": {"token": 5, "tokn": 1}})', "tokn"),
+        ('RunRequest("report", partitions="2024-01-01")', "2024-01-01"),
+    ],
+)
+def test_a_request_that_cannot_be_built_is_a_failed_tick(shop, request_, message):
+    shop.edit('RunRequest("report", run_key="monday")', request_)
+    assert message in shop.run("sensors", "again", "--tick", exit_code=1).stderr
+    (tick,) = shop.run("sensors", "again", "--json").json["ticks"]
+    assert tick["outcome"] == "failed"
+    assert message in tick["message"]
+
+
 def test_a_tick_that_goes_on_elsewhere_is_left_to_it(shop):
     shop.run("sensors", "again", "--tick")
     (lock,) = shop.path(".assetbuild/ticking").iterdir()
@@ -194,6 +209,12 @@ def test_a_tick_that_goes_on_elsewhere_is_left_to_it(shop):
 )
 def test_what_cannot_be_meant_is_refused(shop, arguments, message):
     assert message in shop.refuse(*arguments)
+
+
+def test_show_says_when_an_asset_is_built(shop):
+    assert "built on  0 6 * * * (Europe/Berlin)" in "\n".join(steady(shop.run("show", "daily").stdout))
+    assert shop.run("show", "often", "--json").json["on"] == "freshness 6h"
+    assert shop.run("show", "report", "--json").json["on"] is None
 
 
 def test_a_project_without_any(project):

@@ -87,6 +87,22 @@ def test_a_sensor_that_raises_is_told_and_works_again_when_it_is_mended(project)
     project.settled = False
 
 
+def test_what_cannot_be_built_is_the_mistake_of_the_sensor_alone(project):
+    project.assets(SENSOR.replace('"title": name', '"titel": name'))
+    project.write("orders.txt", "a")
+    project.path("inbox").mkdir()
+    with watching(project) as watch:
+        project.write("inbox/a", "")
+        watch.until("BuildFailed")
+        assert "titel" in watch.until("Noticed")["text"]
+        watch.idle()
+        project.write("orders.txt", "b")
+        watch.until("RunFinished", status="success")
+        assert watch.built == ["report"]
+    tick = project.run("sensors", "inbox", "--json").json["ticks"][0]
+    assert (tick["outcome"], "titel" in tick["message"], tick["cursor"]) == ("failed", True, None)
+
+
 def test_a_sensor_that_hangs_holds_nothing_up(project):
     project.assets(SENSOR.replace("    names = sorted", "    import time\n    time.sleep(600)\n    names = sorted"))
     project.write("orders.txt", "a")

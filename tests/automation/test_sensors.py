@@ -358,6 +358,33 @@ def test_a_sensor_that_is_edited_goes_on_from_its_cursor(shop):
     assert shop.ticks("sensor", "inbox")[0].message == "all known"
 
 
+def test_a_clock_that_is_set_back_silences_nothing(shop):
+    shop.declare(INBOX)
+    automation = shop.start()
+    shop.due()
+    shop.now -= 86400
+    assert automation.next_due(shop.now) == shop.now + 30
+    shop.now += 30
+    shop.due()
+    assert shop.ticks("sensor", "inbox")[0].times == 2
+
+
+def test_a_sensor_that_was_dropped_a_moment_ago_is_left_alone(shop):
+    shop.declare(INBOX)
+    shop.start()
+    shop.declare("""
+        @asset
+        def report() -> int:
+            return 1
+
+        schedule("inbox", "0 6 * * *")
+    """)
+    assert shop.due() == []  # before the loop has looked at what was saved
+    shop.reload()
+    assert [entry.title for entry in shop.watching.entries()] == ["schedule 'inbox'"]
+    assert shop.ticks("sensor", "inbox") == []
+
+
 def test_broken_definitions_leave_the_automation_as_it_was(shop):
     shop.declare(INBOX)
     shop.start()

@@ -30,11 +30,15 @@ class Example:
 
     def build(self, *arguments: str) -> dict[str, list[str]]:
         """Materialize; return the assets that were built, each with the kinds of its causes."""
+        return {asset: kinds for (asset, _), kinds in self.partitions(*arguments).items()}
+
+    def partitions(self, *arguments: str) -> dict[tuple[str, str | None], list[str]]:
+        """Materialize; return what was built by asset and partition."""
         ran = run_cold(["materialize", *arguments, "--json"], cwd=self.root, env=base_environment(self.home))
         assert ran.exit_code == 0, ran
         check_report(ran.json)
         return {
-            entry["asset"]: sorted({cause["kind"] for cause in entry["causes"]})
+            (entry["asset"], entry["partition"]): sorted({cause["kind"] for cause in entry["causes"]})
             for entry in ran.json["assets"]
             if entry["outcome"] == "built"
         }
@@ -47,9 +51,10 @@ class Example:
         return self.root / "warehouse" / name
 
     def rows(self, key: str) -> list[dict[str, object]]:
-        """Return the rows of a table that is stored as Parquet."""
-        table = pq.ParquetFile(self.path(f"{key}.parquet")).read(use_threads=False)
-        return list(table.to_pylist())
+        """Return the rows of a table that is stored as Parquet, in one file or in one for each partition."""
+        whole = self.path(f"{key}.parquet")
+        files = [whole] if whole.exists() else sorted(self.path(key).glob("*.parquet"))
+        return [row for file in files for row in pq.ParquetFile(file).read(use_threads=False).to_pylist()]
 
 
 def test_hello(tmp_path):
@@ -86,7 +91,10 @@ def test_own_io_manager(tmp_path):
 def built_flights(tmp_path_factory):
     flights = Example("flights", tmp_path_factory.mktemp("flights"))
     write_sample(flights.root / "data")
-    assert len(flights.build()) == 18
+    flights.edit(
+        "flights/days.py", 'FIRST, AFTER = "2013-01-01", "2014-01-01"', 'FIRST, AFTER = "2013-11-01", "2013-12-01"'
+    )
+    assert len(flights.build()) == 22
     return flights
 
 
@@ -129,6 +137,38 @@ def test_flights_follows_a_helper_across_modules(flights):
     assert flights.build() == {"delays/hour": ["code"], "features/flights": ["code"]}
 
 
+def test_flights_follow_one_day_to_its_month_and_the_days_that_look_back_at_it(flights):
+    day = flights.root / "data/flights/2013-11-03.csv"
+    text = day.read_text()
+    day.write_text(text.replace(",620,600,20,905,900,5,", ",630,600,30,915,900,15,"))
+    built = flights.partitions()
+    week = [("delays/week", f"2013-11-{number:02}") for number in range(3, 10)]
+    november = [("delays/carrier_month", f"2013-11|{carrier}") for carrier in ("AA", "B6", "DL", "EV", "MQ", "UA")]
+    assert [place for place in built if place[1]] == [
+        ("flights", "2013-11-03"),
+        ("delays/day", "2013-11-03"),
+        ("delays/month", "2013-11"),
+        *november,
+        *week,
+    ]
+    assert ("delays/carrier", None) in built
+    assert ("features/congestion", None) not in built
+    day.write_text(text)
+    assert flights.partitions() == {}
+
+
+def test_flights_are_built_as_far_as_is_asked_for(flights):
+    flights.edit(
+        "flights/reports.py",
+        '    left = int(sums["flights"].sum()) - int(sums["cancelled"].sum())',
+        '    left = int((sums["flights"] - sums["cancelled"]).sum())',
+    )
+    assert flights.build("delays/week", "--partition", "2013-11-03") == {"delays/week": ["code"]}
+    assert set(flights.partitions("delays/carrier_month", "--partition", "2013-11|*")) == {
+        ("delays/carrier_month", f"2013-11|{carrier}") for carrier in ("AA", "B6", "DL", "EV", "MQ", "UA")
+    }
+
+
 def test_flights_leave_and_land_on_the_right_day(built_flights):
     moments = {
         row["flight"]: [
@@ -136,16 +176,16 @@ def test_flights_leave_and_land_on_the_right_day(built_flights):
         ]
         for row in built_flights.rows("flights")
     }
-    assert moments[1545] == ["01-01T10:15", "01-01T10:17", "01-01T14:30"]
+    assert moments[1545] == ["11-04T10:15", "11-04T10:17", "11-04T14:30"]
     assert moments[707] == [
-        "01-02T04:59",
-        "01-02T05:42",
-        "01-02T09:18",
+        "11-05T04:59",
+        "11-05T05:42",
+        "11-05T09:18",
     ]  # printed 42, 518: after midnight, in Puerto Rico
-    assert moments[100] == ["01-02T04:45", "01-02T05:00", "01-02T07:35"]  # printed 2400
-    assert moments[4308] == ["01-01T21:30", None, None]  # cancelled
-    assert moments[4525] == ["01-01T20:30", "01-01T20:25", None]  # diverted
-    assert moments[301] == ["07-04T10:00", "07-04T10:00", "07-04T12:21"]  # summer time
+    assert moments[100] == ["11-05T04:45", "11-05T05:00", "11-05T07:35"]  # printed 2400
+    assert moments[4308] == ["11-04T21:30", None, None]  # cancelled
+    assert moments[4525] == ["11-04T20:30", "11-04T20:25", None]  # diverted
+    assert moments[301] == ["11-01T10:00", "11-01T10:00", "11-01T12:21"]  # summer time
 
 
 def test_flights_meet_the_weather_of_their_hour_once(built_flights):

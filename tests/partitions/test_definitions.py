@@ -333,8 +333,8 @@ def test_keys_and_ranges_are_asked_for_as_text(definition, text, expected):
             DAYS,
             "2013-1-3",
             (
-                "'2013-1-3' is no key of Daily(2013-01-01..2014-01-01, UTC)\n  form        2013-01-31\n"
-                "  partitions  2013-01-01..2013-12-31\nSay a key."
+                "'2013-1-3' is no key of Daily(2013-01-01..2014-01-01, UTC)\n  form        YYYY-MM-DD\n"
+                "  partitions  2013-01-01..2013-12-31\n  closest     2013-01-03\nSay '2013-01-03'."
             ),
         ),
         (

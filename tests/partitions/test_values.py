@@ -231,6 +231,7 @@ def test_hive_folders_are_a_layout_like_the_other(parts):
     assert place.exists()
     parts.project.run("clean", "sales")
     assert not parts.project.path("warehouse/sales").exists()
+    assert parts.build() == {"sales": keys}
 
 
 def test_an_asset_among_the_partitions_of_another_is_refused(parts):

@@ -92,14 +92,16 @@ def test_a_file_that_is_deleted_and_made_anew_is_a_save(shop):
 
 
 def test_settings_and_config_are_watched(shop):
-    shop.assets("""
+    shop.assets(
+        """
         class Size(Config):
             rows: int = 1
 
         @asset
         def sized(config: Size) -> int:
             return config.rows
-    """.replace("class", "from assetbuild import Config\n\n        class", 1))
+    """.replace("class", "from assetbuild import Config\n\n        class", 1)
+    )
     with watching(shop) as watch:
         shop.write("assetbuild.toml", "[config.sized]\nrows = 4\n")
         watch.idle()
@@ -189,13 +191,15 @@ def test_a_failure_is_not_tried_again_by_a_save_of_something_else(shop):
 
 
 def test_folders_that_come_go_and_move(shop):
-    shop.assets("""
+    shop.assets(
+        """
         files = source("files", "inbox/**/*.txt", optional=True)
 
         @asset
         def read(files: list[Path]) -> list:
             return [path.read_text() for path in files]
-    """.replace("files =", "from pathlib import Path\n\n        files =", 1))
+    """.replace("files =", "from pathlib import Path\n\n        files =", 1)
+    )
     with watching(shop) as watch:
         shop.write("inbox/a/b/one.txt", "1")
         watch.idle()

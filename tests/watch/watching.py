@@ -82,7 +82,8 @@ class Watching:
             ready, _, _ = select.select([descriptor], [], [], max(deadline - time.monotonic(), 0))
             data = os.read(descriptor, 65536) if ready else b""
             if not data:
-                raise AssertionError(f"no {what}; so far:\n{self._story()}\n{self._errors()}")
+                message = f"no {what}; so far:\n{self._story()}\n{self._errors()}"
+                raise AssertionError(message)
             self._rest += data
         line, _, self._rest = self._rest.partition(b"\n")
         event: Event = json.loads(line)
@@ -111,6 +112,7 @@ def watching(project: ProjectFolder, *arguments: str, state: str = "fresh") -> I
             assert ended.exit_code == 0, str(ended)
             assert "Traceback" not in ended.stderr, ended.stderr
     except subprocess.TimeoutExpired:
-        raise AssertionError("the watcher does not end") from None
+        message = "the watcher does not end"
+        raise AssertionError(message) from None
     finally:
         watcher.close()

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from assetbuild.declare.partitions.keysets import KeySet
 from assetbuild.errors import Problem, closest
 
-__all__ = ["PartitionsDefinition", "Window"]
+__all__ = ["PartitionsDefinition", "Window", "close_key"]
 
 _LISTED = 8
 _COMPARED = 20_000  # Above it, looking for the closest key by its letters takes more than a second.
@@ -48,6 +48,11 @@ class PartitionsDefinition:
         if not len(keys):
             return Problem(f"partition {key!r} does not exist: there are no partitions yet", (("of", self.describe()),))
         known = ", ".join(keys[:_LISTED]) + (f" and {len(keys) - _LISTED} more" if len(keys) > _LISTED else "")
-        near = closest(key, keys) if len(keys) <= _COMPARED else None
+        near = close_key(key, keys)
         facts = [("keys", known)] + ([("closest", near)] if near else [])
         return Problem(f"partition {key!r} does not exist", tuple(facts), f"Say {near!r}." if near else "Say a key.")
+
+
+def close_key(key: str, keys: KeySet) -> str | None:
+    """Return the key most like this one, or None when none is near or there are too many to compare."""
+    return closest(key, keys) if len(keys) <= _COMPARED else None

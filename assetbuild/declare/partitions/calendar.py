@@ -105,8 +105,8 @@ class Daily(_DayPartitions):
 
     @property
     def form(self) -> str:
-        """An example of a key."""
-        return "2013-01-31"
+        """How a key is written."""
+        return "YYYY-MM-DD"
 
     def period_s(self) -> float:
         """Return how long a window is on average."""
@@ -132,8 +132,8 @@ class Weekly(_DayPartitions):
 
     @property
     def form(self) -> str:
-        """An example of a key."""
-        return f"{date(2013, 1, 14 + self.weekday)} (a {date(2013, 1, 14 + self.weekday):%A})"
+        """How a key is written."""
+        return f"YYYY-MM-DD, a {date(2013, 1, 14 + self.weekday):%A}"
 
     @property
     def weekday(self) -> int:
@@ -165,8 +165,8 @@ class Monthly(_DayPartitions):
 
     @property
     def form(self) -> str:
-        """An example of a key."""
-        return "2013-01"
+        """How a key is written."""
+        return "YYYY-MM"
 
     def period_s(self) -> float:
         """Return how long a window is on average."""
@@ -199,8 +199,8 @@ class Yearly(_DayPartitions):
 
     @property
     def form(self) -> str:
-        """An example of a key."""
-        return "2013"
+        """How a key is written."""
+        return "YYYY"
 
     def period_s(self) -> float:
         """Return how long a window is on average."""
@@ -234,8 +234,8 @@ class Hourly(_CalendarPartitions):
 
     @property
     def form(self) -> str:
-        """An example of a key."""
-        return "2013-01-31T05"
+        """How a key is written."""
+        return "YYYY-MM-DDTHH"
 
     def period_s(self) -> float:
         """Return how long a window is on average."""

@@ -49,8 +49,8 @@ class Cron(WindowedPartitions):
 
     @property
     def form(self) -> str:
-        """An example of a key."""
-        return "2013-01-31T0600"
+        """How a key is written."""
+        return "YYYY-MM-DDTHHMM"
 
     def describe(self) -> str:
         """Return the whole definition as text."""

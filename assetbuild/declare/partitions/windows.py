@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from array import array
 from bisect import bisect_right
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 
-from assetbuild.declare.partitions.base import PartitionsDefinition, Window
+from assetbuild.declare.partitions.base import PartitionsDefinition, Window, close_key
 from assetbuild.declare.partitions.clock import Moment, canonical, local_time, parse_moment, seconds, zone_of
 from assetbuild.declare.partitions.keysets import KeySet, TimeKeys
 from assetbuild.errors import Problem
@@ -35,7 +36,7 @@ class WindowedPartitions(PartitionsDefinition):
 
     @property
     def form(self) -> str:
-        """An example of a key."""
+        """How a key is written."""
         raise NotImplementedError
 
     def period_s(self) -> float:
@@ -118,7 +119,11 @@ class WindowedPartitions(PartitionsDefinition):
         span = self.span(key)
         facts = [("partitions", f"{keys[0]}..{keys[-1]}" if len(keys) > 1 else keys[0])]
         if span is None:
-            return Problem(f"{key!r} is no key of {self.describe()}", (("form", self.form), *facts), "Say a key.")
+            # Most often a date that somebody wrote without its zeros, or with slashes.
+            meant = re.sub(r"\d+", lambda digits: digits[0].zfill(2), key).replace("/", "-")
+            near = meant if meant in keys else close_key(key, keys)
+            facts = [("form", self.form), *facts] + ([("closest", near)] if near else [])
+            return Problem(f"{key!r} is no key of {self.describe()}", tuple(facts), f"Say {near!r}." if near else "")
         bounds = keys.bounds if isinstance(keys, TimeKeys) else array("q")
         near = keys[min(max(bisect_right(bounds, span[0]) - 1, 0), len(keys) - 1)]
         facts.append(("closest", near))

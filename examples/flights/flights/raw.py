@@ -21,10 +21,11 @@ from flights.days import DAYS
 # In these files, NA stands for a missing value in columns of text too.
 NA = {"strings_can_be_null": True}
 
-# Said, not guessed: on a day without a single arrival, nothing in the column would tell that it has numbers.
+# Said, not guessed: on a day without a single arrival, nothing in the column tells that it has numbers.
 CLOCKS = ("dep_time", "sched_dep_time", "arr_time", "sched_arr_time")
 NUMBERS = (*CLOCKS, "dep_delay", "arr_delay", "flight", "air_time", "distance")
-FLIGHT_TYPES = {**dict.fromkeys(NUMBERS, "int64"), "tailnum": "string"}
+TEXTS = ("carrier", "tailnum", "origin", "dest")
+FLIGHT_TYPES = {**dict.fromkeys(NUMBERS, "int64"), **dict.fromkeys(TEXTS, "string")}
 
 source(
     "raw/flights",

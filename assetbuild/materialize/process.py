@@ -1,0 +1,142 @@
+"""One worker process as its parent sees it: how it is started, spoken to and ended."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, Pipe
+from typing import Any
+
+from assetbuild.materialize.task import Task, WorkerSetup
+
+__all__ = ["Given", "WorkerProcess", "start_worker"]
+
+_REMEMBERED = 200
+_LAST_MOMENT_S = 0.5
+
+
+@dataclass(slots=True)
+class Given:
+    """A task as it was given, to give it once more to another worker; and when it must be done."""
+
+    handle: Any
+    task: Task
+    timeout_s: float | None
+    deadline: float | None = None
+
+    def begin(self) -> None:
+        """Start the clock: loading the project took no time of the asset's."""
+        self.deadline = None if self.timeout_s is None else time.monotonic() + self.timeout_s
+
+
+@dataclass(slots=True, eq=False)
+class WorkerProcess:
+    """A process that runs one task at a time; or, with ``threads``, any number."""
+
+    process: subprocess.Popen[bytes]
+    pipe: Connection
+    lifeline: int
+    alive: int | None
+    """A file descriptor that becomes ready when the process ends, on Linux."""
+    threads: bool = False
+    given: dict[int, Given] = field(default_factory=dict)
+    """The tasks that it has, by the number under which it answers."""
+    is_used: bool = False
+    recent: dict[str, None] = field(default_factory=dict)
+    """The objects that it read or wrote last, and may still have in memory."""
+    setups: int = 0
+    loaded: int = 0
+    """How many setups it was sent, and how many it has loaded."""
+    _number: int = 0
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether a new worker may do better if this one fails now: it has not yet taken over the new code."""
+        return self.setups > max(self.loaded, 1)
+
+    @property
+    def descriptors(self) -> list[int]:
+        """What to wait on. A death is seen by the process, not by its pipe: a child of its own may hold that open."""
+        return [self.pipe.fileno()] if self.alive is None else [self.pipe.fileno(), self.alive]
+
+    def set_up(self, setup: WorkerSetup) -> None:
+        """Let it load the project, once more if it did."""
+        self.is_used = False
+        self.setups += 1
+        self._send(setup)
+
+    def give(self, given: Given) -> None:
+        """Give it a task."""
+        self._number += 1
+        self.is_used = True
+        given.deadline = None
+        self.given[self._number] = given
+        self.remember(ref.object for ref in given.task.inputs if ref.object)
+        self._send((self._number, given.task))
+
+    def _send(self, message: object) -> None:
+        # That a dead worker cannot get it is seen when its answer is waited for.
+        with suppress(ConnectionError):
+            self.pipe.send_bytes(pickle.dumps(message, pickle.HIGHEST_PROTOCOL))
+
+    def remember(self, objects: Iterable[str]) -> None:
+        """Note what the worker had in its hands."""
+        self.recent.update(dict.fromkeys(objects))
+        while len(self.recent) > _REMEMBERED:
+            del self.recent[next(iter(self.recent))]
+
+    def fate(self) -> str:
+        """Return how it ended, once its pipe is closed."""
+        with suppress(subprocess.TimeoutExpired):  # its pipe closes a moment before it ends by itself
+            self.process.wait(_LAST_MOMENT_S)
+        returncode = self.process.returncode
+        if returncode is None:
+            return "it closed its pipe"
+        if returncode >= 0:
+            return f"exit code {returncode}"
+        try:
+            return f"killed by {signal.Signals(-returncode).name}"
+        except ValueError:
+            return f"killed by signal {-returncode}"
+
+    def kill(self) -> None:
+        """End the worker and every process that it started."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self.pipe.close()
+        os.close(self.lifeline)
+        if self.alive is not None:
+            os.close(self.alive)
+
+
+def start_worker(environment: Mapping[str, str], *, threads: bool) -> WorkerProcess:
+    """Start a process that waits for its setup."""
+    ours, theirs = Pipe()
+    lifeline_read, lifeline = os.pipe()
+    descriptors = (theirs.fileno(), lifeline_read)
+    arguments = [*map(str, descriptors), *(["threads"] if threads else [])]
+    process = subprocess.Popen(  # noqa: S603  # our own interpreter and module
+        [sys.executable, "-m", "assetbuild.materialize.worker", *arguments],
+        pass_fds=descriptors,
+        stdin=subprocess.DEVNULL,
+        env=environment,
+        start_new_session=True,
+    )
+    theirs.close()
+    os.close(lifeline_read)
+    return WorkerProcess(process, ours, lifeline, _watch(process.pid), threads)
+
+
+def _watch(pid: int) -> int | None:
+    try:
+        return os.pidfd_open(pid)
+    except (AttributeError, OSError):  # not on macOS, nor on Linux before 5.3: the pipe has to say it
+        return None

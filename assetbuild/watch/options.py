@@ -1,0 +1,42 @@
+"""Options: how to watch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from assetbuild.materialize.events import Event
+from assetbuild.project import Project
+
+__all__ = ["Keys", "WatchOptions"]
+
+
+class Keys(Protocol):
+    """Keys that a person presses: ``r`` rebuild, ``f`` force, ``q`` quit; others go to ``on_key``."""
+
+    @property
+    def ready(self) -> Any:
+        """What to wait on: it has ``fileno`` and ``poll``."""
+
+    def take(self) -> str:
+        """Return the keys that were pressed since."""
+
+
+@dataclass(frozen=True, slots=True)
+class WatchOptions:
+    """How to watch. ``poll_s`` looks for changes in intervals, ``quiet_s`` is how long a burst must be over."""
+
+    selection: tuple[str, ...] = ()
+    jobs: int | None = None
+    keep_going: bool = True
+    on_change: Literal["finish", "restart"] = "finish"
+    poll_s: float | None = None
+    quiet_s: float = 0.03
+    config_file: Path | None = None
+    health: Path | None = None
+    health_port: int | None = None
+    on_event: Callable[[Event], None] = lambda _event: None
+    keys: Keys | None = None
+    on_key: Callable[[str, Project], None] = lambda _key, _project: None

@@ -1,0 +1,138 @@
+"""The standstill: what was said when all was fresh is said again only while nothing has moved."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+ASSETS = """
+import os
+import pathlib
+from assetbuild import source
+import helpers
+
+orders = source("orders", "data/orders.txt")
+parts = source("parts", "parts/*.txt")
+extra = source("extra", "extra.txt", optional=True)
+
+@asset
+def report(orders: str, parts: list[pathlib.Path], extra: str | None = None, deps=()) -> str:
+    executed("report")
+    return helpers.shout(orders) + str(len(parts)) + os.environ.get("SHOP_MODE", "")
+"""
+
+
+@pytest.fixture
+def shop(project):
+    project.assets(ASSETS)
+    project.write("helpers.py", "def shout(text):\n    return text.upper()\n")
+    project.write("data/orders.txt", "hello")
+    project.write("parts/one.txt", "1")
+    project.write("assetbuild.toml", 'definitions = ["assets"]\n')
+    project.run("materialize")
+    settle(project)
+    return project
+
+
+def settle(project):
+    """Ask until the note is there: nothing is noted of files that moved a moment ago."""
+    limit = time.monotonic() + 20
+    while not project.path(".assetbuild/standstill").exists():
+        project.run("status", cold=True)
+        assert time.monotonic() < limit
+    assert answers_at_once(project)
+
+
+def answers_at_once(project):
+    """Return whether the command answers without importing click."""
+    program = "import sys; from assetbuild.cli import main; main(['status']); sys.exit(7 if 'click' in sys.modules else 0)"
+    command = [sys.executable, "-c", program]
+    ran = subprocess.run(
+        command, cwd=project.path("."), env=project.env, capture_output=True, text=True, check=False
+    )
+    if ran.returncode == 0:
+        assert ran.stdout == "nothing to do: 1 asset is fresh\n"
+    return ran.returncode == 0
+
+
+def remove(project):
+    project.delete("parts/one.txt")
+
+
+def overwrite_keeping_size_and_time(project):
+    path = project.path("data/orders.txt")
+    status = path.stat()
+    path.write_text("jello")
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+CHANGES = {
+    "a module": lambda p: p.edit("upper", "lower", "helpers.py"),
+    "the module of the assets": lambda p: p.edit('executed("report")', 'executed("again")'),
+    "a source": lambda p: p.write("data/orders.txt", "bye"),
+    "a source with its time and size put back": overwrite_keeping_size_and_time,
+    "one more file of a glob": lambda p: p.write("parts/two.txt", "2"),
+    "one file of a glob less": remove,
+    "an optional source that comes": lambda p: p.write("extra.txt", "x"),
+    "the published value": lambda p: p.write("warehouse/report.txt", "other"),
+    "the published value that is gone": lambda p: p.delete("warehouse/report.txt"),
+    "the settings": lambda p: p.write("assetbuild.toml", 'definitions = ["assets"]\nwarehouse = "elsewhere"\n'),
+    "a module that hides another": lambda p: p.write("pathlib.py", "x = 1\n"),
+    "the state": lambda p: p.delete(".assetbuild/state.db"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_whatever_moves_is_looked_at(shop, change):
+    CHANGES[change](shop)
+    assert not answers_at_once(shop)
+
+
+def test_an_environment_variable_that_an_asset_reads_is_looked_at(shop, monkeypatch):
+    monkeypatch.setitem(shop.env, "SHOP_OTHER", "1")
+    assert answers_at_once(shop)
+    monkeypatch.setitem(shop.env, "SHOP_MODE", "loud")
+    assert not answers_at_once(shop)
+
+
+@pytest.mark.parametrize("name", ["notes.txt", ".editor.swp", "data/other.txt"])
+def test_what_nobody_reads_does_not_count(shop, name):
+    shop.write(name, "x")
+    assert answers_at_once(shop)
+
+
+def test_a_touched_file_goes_the_long_way_once(shop):
+    os.utime(shop.path("helpers.py"))
+    assert not answers_at_once(shop)
+    shop.delete(".assetbuild/standstill")
+    settle(shop)
+    assert shop.log().count("report") == 1
+
+
+@pytest.mark.parametrize("damage", [b"", b"garbage", b"assetbuild standstill 1 0.1.0\n" + b"0" * 32 + b"garbage"])
+def test_a_damaged_note_is_passed_over(shop, damage):
+    shop.write(".assetbuild/standstill", damage)
+    assert not answers_at_once(shop)
+    assert "1 asset is fresh" in shop.run("status").stdout
+
+
+@pytest.mark.parametrize(
+    "command", ["status", "status --exit-code", "materialize", "materialize -j2 -k", "materialize --frozen"]
+)
+def test_every_way_to_ask_says_what_it_says_the_long_way(shop, command):
+    at_once = shop.run(*command.split(), cold=True)
+    shop.delete(".assetbuild/standstill")
+    assert at_once.stdout == shop.run(*command.split(), cold=True).stdout
+
+
+def test_a_change_in_the_very_moment_of_the_plan_is_not_noted(shop):
+    for number in range(10):
+        shop.write("data/orders.txt", str(number))
+        shop.run("materialize")
+        shop.run("status")
+        shop.write("data/orders.txt", str(number + 100))
+        assert shop.run("status", "--exit-code", exit_code=3).exit_code == 3
