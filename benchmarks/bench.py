@@ -1,6 +1,6 @@
 """The benchmark: assetbuild side by side with its peers, real work, and growth. Prints tables and writes JSON.
 
-    python -m benchmarks.bench [--profile quick|full] [--only peers,detects,tpch,scaling] [--tools make,doit] [--json FILE]
+    python -m benchmarks.bench [--profile quick|full] [--only peers,tpch] [--tools make,doit] [--scale 1] [--json FILE]
 
 Everything is measured in one run on one machine: whole processes, medians of several, the tools taking turns. What the
 tools need is installed into environments of their own outside of the repository, see ``measure/environments.py``.

@@ -11,6 +11,7 @@ __all__ = ["bars", "lines"]
 WIDTH = 760
 LEFT, RIGHT = 190, 70
 ROW = 20
+LINE = 15
 STYLE = (
     "<style>text{font:12px system-ui,sans-serif;fill:#444}.t{font-size:14px;font-weight:600}"
     ".g{stroke:#ddd}.a{fill:#2563eb}.b{fill:#b8c0cc}.n{font-size:11px}"
@@ -62,7 +63,7 @@ def lines(title: str, series: Mapping[str, Sequence[tuple[int, float]]]) -> str:
         parts.append(f'<polyline fill="none" stroke="{colour}" stroke-width="2" points="{path}"/>')
         parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in spots]
         label = spots[-1][1]
-        while any(abs(label - other) < 15 for other in ends):  # noqa: PLR2004  # pixels of a line of text
+        while any(abs(label - other) < LINE for other in ends):
             label += 5
         ends.append(label)
         parts.append(
@@ -85,17 +86,11 @@ def _place(value: float, low: int, high: int, start: float, end: float) -> float
 
 
 def _short(value: float) -> str:
-    return (
-        f"{value:.3f}"
-        if value < 0.1
-        else f"{value:.2f}"
-        if value < 1
-        else f"{value:.1f}"
-        if value < 10
-        else f"{value:,.0f}"
-    )  # noqa: PLR2004
+    digits = next((digits for limit, digits in ((0.1, 3), (1, 2), (10, 1)) if value < limit), 0)
+    return f"{value:,.{digits}f}"
 
 
 def _svg(height: float, parts: Sequence[str]) -> str:
     body = "\n".join(parts)
-    return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0f}" role="img">\n{STYLE}\n{body}\n</svg>\n'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0f}" role="img">'
+    return f"{head}\n{STYLE}\n{body}\n</svg>\n"

@@ -110,8 +110,9 @@ def _machine(results: Results) -> str:
         if version and name not in ("assetbuild", "plain loop")
     )
     return (
-        f"Measured on {about['date']} with the `{results['profile']}` profile: {about['system']}, {about['processor']}, "
-        f"{about['cores']} cores, {about['memory_gb']} GB, Python {about['python']}, {versions}. Peers: {peers}. "
+        f"Measured on {about['date']} with the `{results['profile']}` profile: {about['system']}, "
+        f"{about['processor']}, {about['cores']} cores, {about['memory_gb']} GB, Python {about['python']}, {versions}. "
+        f"Peers: {peers}. "
         f"Load average at the start: {about['load_at_start']}."
     )
 
@@ -265,7 +266,7 @@ def _partitions(results: Results) -> str:
 
 
 def _bars(results: Results) -> str:
-    table = results["peers"][-1]
+    table = max(results["peers"], key=lambda each: (len(each["tools"]), each["assets"]))
     groups = {
         CASES[case]: {
             tool["name"]: tool["cases"][case]["wall_s"]

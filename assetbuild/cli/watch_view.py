@@ -114,7 +114,8 @@ class WatchView:
             self._state, self._planned, self._done = "building", 0, 0
             self._running = {}
         elif isinstance(event, RunPlanned):
-            self._planned = sum(step.status != "fresh" for step in event.plan)
+            # Planned anew on the way when what has run tells which partitions there are: what is done stays counted.
+            self._planned = self._done + sum(step.status != "fresh" for step in event.plan)
             if self._planned:
                 self._last_built = []
         elif isinstance(event, AssetStarted):

@@ -22,7 +22,7 @@ from typing import Any, Final
 from assetbuild.fingerprint.code.source import OWN_PACKAGES
 from assetbuild.load.journal import Entry, words_of
 
-__all__ = ["affected_by", "changed_by", "is_blind"]
+__all__ = ["affected_by", "changed_by", "imported_names", "is_blind"]
 
 _BLIND: Final = frozenset(
     [
@@ -127,6 +127,15 @@ def changed_by(names: Iterable[str], entries: Mapping[str, Entry]) -> set[str]:
     names = set(names)
     changes = _Changes(entries)
     return set().union(*(changes.of(entries[name]) for name in names)) - names
+
+
+def imported_names(code: CodeType) -> set[str]:
+    """Return the names that the code of a module reads while it loads, its own and those of attributes."""
+    found: set[str] = set()
+    for one in _run_at_import(code):
+        found |= _loaded_names(one)
+    stored = {step.argval for step in dis.get_instructions(code) if step.opname == "STORE_NAME"}
+    return found | (set(code.co_names) - stored)
 
 
 def _holds(entries: Mapping[str, Entry]) -> Iterator[tuple[str, str]]:

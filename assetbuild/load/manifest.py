@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from assetbuild.declare.definitions import AssetDefinition, Out, SourceDefinition
 from assetbuild.declare.metadata import as_json
+from assetbuild.fingerprint.code.source import FirstParty
 from assetbuild.fingerprint.encoding import SCHEME, digest, hash_bytes
 from assetbuild.fingerprint.recipe import Recipe, Shown, environment_part
 from assetbuild.graph.model import Asset, AssetInput, Graph, Source
@@ -30,6 +31,8 @@ from assetbuild.record.stamps import StampCache, stat_stamp
 if TYPE_CHECKING:
     from assetbuild.declare.automation import AutomationDefinition
     from assetbuild.fingerprint.code.model import Widened
+    from assetbuild.load.definitions import Definitions
+    from assetbuild.load.leaves import Leaves
     from assetbuild.load.reads import Reads
     from assetbuild.load.recipes import Recipes
 
@@ -137,7 +140,13 @@ def read_manifest(settings: Settings, stamps: StampCache) -> Manifest | None:
         kept: _Kept = pickle.loads(rest)  # noqa: S301  # our own file, in the project's own state folder
     except (OSError, pickle.UnpicklingError, AttributeError, EOFError, ImportError, IndexError, TypeError, ValueError):
         return None
-    if kept.trace.moved(settings, stamps) != frozenset():
+    moved = kept.trace.moved(settings, stamps)
+    if moved:
+        kept_now = _edited(kept, moved, settings, data)
+        if kept_now is None:
+            return None
+        kept = kept_now
+    elif moved is None:
         return None
     recipes = KeptRecipes(kept.recipes, kept.widened)
     return Manifest(kept.graph, recipes, kept.modules, frozenset(kept.trace.files), frozenset(kept.trace.folders), kept.trace)
@@ -149,6 +158,7 @@ def write_manifest(
     recipes: Recipes,
     modules: Mapping[str, str],
     reads: Reads,
+    definitions: Definitions,
 ) -> str:
     """Keep what was loaded for the next command, where there is a state folder; return why it cannot be kept, or ''."""
     reason = _unkeepable(settings, graph, recipes, reads)
@@ -163,16 +173,80 @@ def write_manifest(
         {key: recipes.recipe(key) for key in graph.assets},
         {key: widened for key in graph.assets if (widened := recipes.widened(key))},
     )
-    path = settings.state_folder / "manifest"
-    staged = path.with_name(f"manifest.{os.getpid()}.tmp")
-    try:
-        staged.write_bytes(_header() + b"\n" + pickle.dumps(kept, protocol=5))
-        staged.replace(path)
-        stamps.flush()
-    except (OSError, pickle.PicklingError, TypeError, AttributeError):
-        staged.unlink(missing_ok=True)
-        forget_manifest(settings)
+    from assetbuild.load.leaves import leaves_of  # noqa: PLC0415  # only after loading
+
+    _write(settings, kept, leaves_of(recipes, definitions, reads))
+    stamps.flush()
     return ""
+
+
+def _write(settings: Settings, kept: _Kept, leaves: Leaves) -> None:
+    from assetbuild.load.leaves import packed  # noqa: PLC0415  # only after loading, or an edit
+
+    try:
+        data = _header() + b"\n" + pickle.dumps(kept, protocol=5)
+        for name, content in (("manifest", data), ("leaves", packed(leaves, data))):
+            staged = settings.state_folder / f"{name}.{os.getpid()}.tmp"
+            staged.write_bytes(content)
+            staged.replace(settings.state_folder / name)
+    except (OSError, pickle.PicklingError, TypeError, AttributeError, ValueError):
+        for name in ("manifest", "leaves"):
+            (settings.state_folder / f"{name}.{os.getpid()}.tmp").unlink(missing_ok=True)
+        forget_manifest(settings)
+
+
+def _edited(kept: _Kept, moved: frozenset[str], settings: Settings, data: bytes) -> _Kept | None:
+    """Return the manifest with edits of these files taken in, and write it; None when they have to be loaded."""
+    from assetbuild.load.leaves import edited, unpacked  # noqa: PLC0415  # only after an edit
+
+    try:
+        leaves = unpacked((settings.state_folder / "leaves").read_bytes(), data)
+    except (OSError, ValueError, EOFError, TypeError):
+        return None
+    found = edited(leaves, moved, kept.recipes) if moved <= kept.modules.keys() else None
+    if found is None or (found.shifts and (kept.graph.automations or kept.widened)):
+        return None
+    now = replace(
+        kept,
+        trace=replace(kept.trace, files={**kept.trace.files, **found.versions}),
+        modules={**kept.modules, **found.versions},
+        graph=_shifted(kept.graph, found.shifts),
+        recipes={key: _shifted_recipe(recipe, found.shifts, settings) for key, recipe in found.recipes.items()},
+    )
+    _write(settings, now, found.leaves)
+    return now
+
+
+def _shifted(graph: Graph, shifts: Mapping[str, Mapping[int, int]]) -> Graph:
+    """Return the graph with the lines at which things are declared now."""
+    if not shifts:
+        return graph
+    definitions: dict[int, Any] = {}
+
+    def moved(definition: Any) -> Any:
+        if id(definition) not in definitions:
+            origin = definition.origin
+            line = shifts.get(origin.file, {}).get(origin.line, origin.line)
+            definitions[id(definition)] = replace(definition, origin=replace(origin, line=line))
+        return definitions[id(definition)]
+
+    assets = []
+    for asset in graph.assets.values():
+        definition = moved(asset.definition)
+        assets.append(replace(asset, definition=definition))
+    return Graph(assets, [Source(source.key, moved(source.definition)) for source in graph.sources.values()])
+
+
+def _shifted_recipe(recipe: Recipe, shifts: Mapping[str, Mapping[int, int]], settings: Settings) -> Recipe:
+    if not shifts:
+        return recipe
+    lines = {FirstParty(settings.root).relative(path): shift for path, shift in shifts.items()}
+    code = {}
+    for subject, part in recipe.code.items():
+        file, _, line = part.place.rpartition(":")
+        now = lines[file].get(int(line)) if file in lines and line.isdecimal() else None
+        code[subject] = part if now is None else replace(part, place=f"{file}:{now}")
+    return replace(recipe, code=code)
 
 
 def trace_of(settings: Settings, modules: Mapping[str, str], reads: Reads, stamps: StampCache) -> Trace:
@@ -191,7 +265,8 @@ def trace_of(settings: Settings, modules: Mapping[str, str], reads: Reads, stamp
 def forget_manifest(settings: Settings) -> None:
     """Remove the manifest, if there is one and it can be removed."""
     try:
-        (settings.state_folder / "manifest").unlink(missing_ok=True)
+        for name in ("manifest", "leaves"):
+            (settings.state_folder / name).unlink(missing_ok=True)
     except OSError:
         return
 

@@ -34,6 +34,8 @@ class Reads:
     def __init__(self) -> None:
         """Begin with nothing."""
         self.files: set[str] = set()
+        self.modules: set[str] = set()
+        """Modules whose text the project's code read, as if they were data."""
         self.folders: set[tuple[str, bool]] = set()
         """Folder, and whether only the import system listed it."""
         self.env: dict[str, str | None] = {}
@@ -43,6 +45,7 @@ class Reads:
     def include(self, other: Reads) -> None:
         """Add what an earlier load read, of which a part stays."""
         self.files |= other.files
+        self.modules |= other.modules
         self.folders |= other.folders
         self.env = {**self.env, **other.env}
         self.env_written |= other.env_written
@@ -53,6 +56,10 @@ class Reads:
             path, _, flags = arguments
             if isinstance(path, (str, bytes, os.PathLike)) and not (flags or 0) & (os.O_WRONLY | os.O_RDWR):
                 self._note_file(os.path.abspath(os.fsdecode(path)))
+                if os.fsdecode(path).endswith(".py"):
+                    caller = sys._getframe(2).f_code.co_filename  # noqa: SLF001
+                    if not caller.startswith((*_IMPORT_SYSTEM, _OWN)):
+                        self.modules.add(os.path.abspath(os.fsdecode(path)))
         elif event in {"os.listdir", "os.scandir"}:
             folder = arguments[0] if arguments[0] is not None else "."
             if isinstance(folder, (str, bytes, os.PathLike)):

@@ -7,6 +7,7 @@ from typing import Any
 
 from assetbuild.errors import DefinitionError, Problem
 from assetbuild.fingerprint.code import CodeFingerprinter, CodeVersion, Widened, undisturbed
+from assetbuild.fingerprint.code.closure import LeafFunction
 from assetbuild.fingerprint.code.packages import Packages
 from assetbuild.fingerprint.encoding import digest
 from assetbuild.fingerprint.recipe import Recipe, Shown, environment_part
@@ -116,14 +117,11 @@ class Recipes:
     def _make(self, asset: Asset) -> Recipe:
         declared = asset.definition.code_version
         code = self.code(asset.key)
-        # An asset that returns nothing has another outcome than one that returns a value, whatever the body says.
-        own: dict[str, object] = {"returns nothing": asset.returns_nothing, "unordered": asset.out.unordered}
         names = {*asset.definition.env, *(code.env if code is not None else ())}
         parts, texts = self._code_parts(code)
         libraries = self._libraries(asset) if code is not None else {}
-        own |= libraries if self._settings.packages != "off" else {}
         return Recipe(
-            code_version=digest("code", [declared, None if code is None else code.version, own]),
+            code_version=digest("code", [declared, None if code is None else code.version, self.own(asset.key)]),
             code={**parts, **_own_parts(asset, self._settings)},
             texts=texts,
             packages={**code.packages, **libraries} if code is not None else {},
@@ -132,6 +130,30 @@ class Recipes:
             io_manager=self._manager(asset.out.io_manager),
             declared=declared,
         )
+
+    def own(self, key: str) -> dict[str, object]:
+        """Return what counts as code of an asset beyond the closure of its function."""
+        asset = self._graph.assets[key]
+        # An asset that returns nothing has another outcome than one that returns a value, whatever the body says.
+        own: dict[str, object] = {"returns nothing": asset.returns_nothing, "unordered": asset.out.unordered}
+        if asset.definition.code_version is None and self._settings.packages != "off":
+            own |= self._libraries(asset)
+        return own
+
+    @property
+    def has_secrets(self) -> bool:
+        """Whether source texts were masked because they hold values of the config that are secret."""
+        return bool(self._secrets)
+
+    @property
+    def is_told_by_names(self) -> bool:
+        """Whether no code version counts whole modules or files."""
+        return self._fingerprinter.is_told_by_names
+
+    def leaf(self, key: str) -> LeafFunction | None:
+        """Return what is needed to tell an asset's code version again from its source alone, where that suffices."""
+        code = self.code(key)
+        return None if code is None else self._fingerprinter.leaf(self._graph.assets[key].definition.function, code)
 
     def _libraries(self, asset: Asset) -> dict[str, str]:
         """Return the libraries whose objects the inputs are given as: a body may call their methods and name none."""

@@ -172,7 +172,7 @@ def _load(
     files = {path: file.version for path, file in definitions.importer.files.items()}
 
     def keep() -> str:
-        return write_manifest(settings, graph, recipes, files, reads)
+        return write_manifest(settings, graph, recipes, files, reads, definitions)
 
     unkept = keep() if is_whole else ""
     trace = trace_of(settings, files, reads, stamps)

@@ -7,7 +7,6 @@ manifest holds.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 
 from assetbuild.graph.model import Graph
 from assetbuild.load.settings import Settings
-from assetbuild.materialize.build import BuildOptions
+from assetbuild.materialize.build import BuildOptions, default_jobs
 
 if TYPE_CHECKING:
     from assetbuild.materialize.pool import WorkerPool
@@ -70,6 +69,6 @@ class Ahead:
             # Imported here: a build with nothing to do needs no workers.
             from assetbuild.materialize.pool import WorkerPool  # noqa: PLC0415
 
-            jobs = self._options.jobs if self._options.jobs is not None else os.cpu_count() or 1
+            jobs = self._options.jobs if self._options.jobs is not None else default_jobs()
             self._own = WorkerPool(jobs, lives_on=False)
         return self._own

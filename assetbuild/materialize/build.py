@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BuildOptions",
     "Loaded",
+    "default_jobs",
     "new_run_id",
     "prepare_state_folder",
     "run_build",
@@ -63,6 +64,14 @@ class Loaded:
     graph: Graph
     bundle: Mapping[str, bytes]
     config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def default_jobs() -> int:
+    """Return the number of cores that this process may use; ``taskset`` or a container may leave it fewer."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # on Linux alone
+        return os.cpu_count() or 1
 
 
 def new_run_id() -> str:
@@ -125,7 +134,7 @@ def _run(
     from assetbuild.materialize.task import WorkerSetup  # noqa: PLC0415
 
     facts = planner.facts
-    jobs = options.jobs if options.jobs is not None else os.cpu_count() or 1
+    jobs = options.jobs if options.jobs is not None else default_jobs()
     locks = AssetLocks(loaded.settings.state_folder)
     with catching_interrupts() as interrupt, closing(locks):
         if jobs > 0 or options.pool is not None:
@@ -158,6 +167,7 @@ def _run(
                 if scheduler.has_stopped or not came or not _is_open(planned):
                     break
                 planned = planner.again(frozenset(outcomes))
+                options.on_event(RunPlanned(planned.plan))
         finally:
             if options.pool is None:
                 pool.close()

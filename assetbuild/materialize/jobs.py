@@ -114,10 +114,15 @@ def _is_held(planner: Planner, key: str, held: set[str]) -> bool:
 
 def _calls(planner: Planner, planned: Planned, group: Sequence[str], batch: int | None) -> Iterator[tuple[int, ...]]:
     """Yield the places of each call of a function: one, or as many as it takes at once."""
-    places = sorted({place for key in group for place in planned.states[key].decisions})
+    decided = [planned.states[key].decisions for key in group]
+    places = sorted({place for decisions in decided for place in decisions})
+    # What cannot be built now fails alone.
+    hopeless = {place for decisions in decided for place, decision in decisions.items() if decision.problem}
     if batch is None or any(edge.is_own for edge in planner.edges[group[0]]):
         yield from ((place,) for place in places)
         return
+    yield from ((place,) for place in places if place in hopeless)
+    places = [place for place in places if place not in hopeless]
     size = batch or len(places)
     for first in range(0, len(places), max(size, 1)):
         yield tuple(places[first : first + size])

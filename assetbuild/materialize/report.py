@@ -82,9 +82,14 @@ class Outcomes(Sequence[Outcome]):
     def counts(self) -> Counter[str]:
         """Return how many assets had each outcome."""
         counted: Counter[str] = Counter()
+        # A plan that was made anew on the way has what ran before as fresh: what is known goes first.
+        known = Counter(asset for asset, _ in self.known)
         for part in self._plan.assets:
-            counted["fresh"] += len(part.listed) - len(part.decisions)
-            counted.update(self._at(part, place).outcome for place in part.decisions)
+            if not known[part.asset]:
+                counted["fresh"] += len(part.listed) - len(part.decisions)
+                counted.update(self._at(part, place).outcome for place in part.decisions)
+            else:
+                counted.update(self._at(part, place).outcome for place in part.listed)
         return counted
 
     def _at(self, part: AssetPlan, place: int) -> Outcome:

@@ -13,6 +13,7 @@ Publishing and the end of a batch are done in the lane's thread.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,8 @@ from assetbuild.store import io
 from assetbuild.store.io import IOManager
 
 __all__ = ["SharedFiles"]
+
+_TOGETHER = 1000
 
 
 @dataclass(slots=True)
@@ -48,6 +51,8 @@ class SharedFiles:
         self._mark = open_mark(run_id)
         self._open: dict[str, _Open] = {}
         self._verified: dict[str, str | None] = {}
+        self._announced: dict[Place, tuple[IOManager, io.Place, Path]] = {}
+        self._done: dict[Place, AssetbuildError | None] = {}
         self._owed: defaultdict[str, set[Place]] = defaultdict(set)
         outputs = facts.outputs
         doubtful: set[str] = set()
@@ -76,19 +81,59 @@ class SharedFiles:
         """Return whether a batch is open."""
         return bool(self._open)
 
+    def announce(self, manager: IOManager, place: io.Place, published: Path) -> None:
+        """Note, in any thread, that a partition waits for ``publish``: it may then go along with another one."""
+        if place.partition_key is not None:
+            self._announced[place.asset_key, place.partition_key] = (manager, place, published)
+
     def publish(self, manager: IOManager, place: io.Place, path: Path, published: Path) -> None:
         """Publish an object into the shared file at ``path``; the value is owed until ``settled``."""
         name = str(path)
+        value = (place.asset_key, place.partition_key)
+        if value in self._done:
+            self._tell(value)
+            return
         if name not in self._open:
             self._begin(name, manager, place)
-        value = (place.asset_key, place.partition_key)
-        was_owed = value in self._owed[name]
-        self._owed[name].add(value)
+        together = self._waiting_with(manager, place, published)
         try:
-            manager.publish(place, published)
+            self._put(name, manager, together)
         except AssetbuildError:
-            if not was_owed:  # the value from before is still there
-                self._owed[name].discard(value)
+            if len(together) == 1:
+                raise
+            for other in together:  # one by one, so that only those fail that cannot be published
+                self._done[other] = None
+                try:
+                    self._put(name, manager, {other: together[other]})
+                except AssetbuildError as error:
+                    self._done[other] = error
+        else:
+            self._done.update(dict.fromkeys(together))
+        self._tell(value)
+
+    def _tell(self, value: Place) -> None:
+        """Raise what kept a value from being published, if anything did."""
+        failed = self._done.pop(value)
+        if failed is not None:
+            raise failed
+
+    def _waiting_with(self, manager: IOManager, place: io.Place, published: Path) -> dict[Place, tuple[io.Place, Path]]:
+        """Return this value, and partitions of the same asset that wait: one transaction is cheaper than many."""
+        found = {(place.asset_key, place.partition_key): (place, published)}
+        self._announced.pop((place.asset_key, place.partition_key), None)
+        for value, (its, where, what) in list(self._announced.items()):
+            if value[0] == place.asset_key and its is manager and len(found) < _TOGETHER:
+                found[value] = (where, what)
+                del self._announced[value]
+        return found
+
+    def _put(self, name: str, manager: IOManager, values: Mapping[Place, tuple[io.Place, Path]]) -> None:
+        new = set(values) - self._owed[name]
+        self._owed[name] |= new
+        try:
+            manager.publish_many(list(values.values()))
+        except AssetbuildError:
+            self._owed[name] -= new  # the values from before are still there
             raise
 
     def settled(self, value: Place) -> None:

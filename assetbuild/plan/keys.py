@@ -105,7 +105,8 @@ class KeySets:
         except Exception as error:  # whatever the user's function raises
             file, line = relative_place(origin, self.root)
             problem = f"the function that gives the partitions of {name} failed: {type(error).__name__}: {error}"
-            facts = (("traceback", user_traceback(error, self.root)),)
+            trace = "\n".join(line.strip() for line in user_traceback(error, self.root).splitlines()[1:-1])
+            facts = (("trace", trace),) if trace else ()
             raise UsageError(Problem(problem, facts, "Mend the function.", file, line)) from error
 
     def _in_value(self, key: str, pointer: Pointer, origin: Origin, name: str) -> Any:

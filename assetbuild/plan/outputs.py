@@ -111,8 +111,8 @@ class Outputs:
                 continue
             if (shared := manager.shared_stamp_path(place)) is not None:
                 stamp = manager.stamp(place)
-                intact = indices if self.is_recorded(str(shared), stamp) else self._intact(asset, standing, indices, stamp)
-                for index in intact:
+                is_recorded = self.is_recorded(str(shared), stamp)
+                for index in indices if is_recorded else self._intact(asset, standing, indices, stamp):
                     found[index] = True
                 continue
             if type(manager).stamp is IOManager.stamp:
@@ -123,9 +123,7 @@ class Outputs:
                 found[index] = stamp is not None and stamp == standing[index][6]
         return found
 
-    def _intact(
-        self, asset: str, standing: Sequence[Standing], indices: Sequence[int], stamp: str | None
-    ) -> list[int]:
+    def _intact(self, asset: str, standing: Sequence[Standing], indices: Sequence[int], stamp: str | None) -> list[int]:
         """Return which values in one shared file are intact: as a look at this stamp found before, or does now."""
         if stamp is None:
             return []

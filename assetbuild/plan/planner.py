@@ -161,7 +161,8 @@ class Planner:
         if key not in self._dynamic:
             pointer = self.facts.pointers.get((key, None))
             if not (self.only and key not in self.selected):
-                above = Planner(self.facts, frozenset({key}), force=self.force and key in self.selected)
+                is_forced = self.force and key in self.selected and (key, None) not in self._done
+                above = Planner(self.facts, frozenset({key}), force=is_forced)
                 above.plan()
                 decision = above.states[key].decisions.get(0, FRESH)
                 if decision.action == "restore" and decision.restore is not None and pointer is not None:

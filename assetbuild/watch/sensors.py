@@ -16,7 +16,7 @@ from assetbuild.watch.evaluation import Answer
 from assetbuild.watch.journal import Journal
 from assetbuild.watch.requests import Request, requests_of
 
-__all__ = ["Asked", "context_of", "new_requests", "scheduled_text"]
+__all__ = ["Asked", "context_of", "new_requests", "problem_line", "scheduled_text"]
 
 Asked = SensorDefinition | ScheduleDefinition
 

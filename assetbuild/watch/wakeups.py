@@ -6,6 +6,7 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from types import FrameType
 
 __all__ = ["Wakeups", "catching_signals"]
 
@@ -43,9 +44,19 @@ class Wakeups:
 
 @contextmanager
 def catching_signals() -> Iterator[Wakeups]:
-    """Make SIGINT and SIGTERM readable while the block runs, also where a build has its own handlers for them."""
+    """Make SIGINT and SIGTERM readable while the block runs, also where a build has its own handlers for them.
+
+    The second one interrupts whatever goes on, such as a module that takes for ever to import.
+    """
     wakeups = Wakeups()
-    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
+    came: list[int] = []
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        came.append(number)
+        if len(came) > 1:
+            raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     descriptor = signal.set_wakeup_fd(wakeups.fileno(), warn_on_full_buffer=False)
     try:
         yield wakeups

@@ -63,7 +63,8 @@ def _uv(*arguments: str) -> None:
     beside = Path(sys.executable).parent / "uv"
     program = str(beside) if beside.exists() else shutil.which("uv")
     if program is None:
-        raise NotInstalledError("uv is needed to make the peers' environments")
+        message = "uv is needed to make the peers' environments"
+        raise NotInstalledError(message)
     env = {**os.environ, "UV_COMPILE_BYTECODE": "1"}
     done = subprocess.run([program, *arguments], capture_output=True, text=True, check=False, env=env)
     if done.returncode != 0:

@@ -130,5 +130,5 @@ class Layered:
         return self.total(left) + self.total(right) + added
 
     def must_run(self, edit: str) -> int:
-        """Return how many assets have to run after an edit: those whose inputs, code or config are not what they were."""
+        """Return how many assets have to run after an edit: those whose inputs or code are not what they were."""
         return {"leaf": 1, "equal": 1, "root": self.below(0), "comment": 0}.get(edit, 1)

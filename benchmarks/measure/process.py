@@ -49,7 +49,8 @@ def measured(
         out.seek(0)
         output = out.read().decode(errors="replace")
     if child.returncode not in allowed:
-        raise CommandFailedError(f"{' '.join(command)}: exit code {child.returncode}\n{output[-1500:]}")
+        message = f"{' '.join(command)}: exit code {child.returncode}\n{output[-1500:]}"
+        raise CommandFailedError(message)
     return Run(wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, child.returncode, output)
 
 

@@ -41,8 +41,13 @@ class _Case:
         }
 
 
-def compare(peers: Sequence[Peer], count: int, rounds: int, folder: Path, say: Callable[[str], None]) -> dict[str, Any]:
-    """Measure the tools on a graph of ``count`` assets. Slow ones take part in the first round only."""
+def compare(
+    peers: Sequence[Peer], count: int, rounds: int, folder: Path, say: Callable[[str], None], *, repeats: int = 3
+) -> dict[str, Any]:
+    """Measure the tools on a graph of ``count`` assets. Slow ones take part in the first round only.
+
+    What changes nothing is measured ``repeats`` times in a round.
+    """
     places: dict[str, Place] = {}
     result: dict[str, Any] = {"assets": count, "rounds": rounds, "tools": {}}
     for peer in peers:
@@ -61,7 +66,7 @@ def compare(peers: Sequence[Peer], count: int, rounds: int, folder: Path, say: C
             if turn and place.peer.slow:
                 continue
             try:
-                _round(place, count, cases[key])
+                _round(place, count, cases[key], 1 if place.peer.slow else repeats)
             except CommandFailedError as error:
                 result["tools"][key]["missing"] = f"failed: {error}"
                 say(f"  {place.peer.name:<22} failed: {error}")
@@ -77,13 +82,12 @@ def compare(peers: Sequence[Peer], count: int, rounds: int, folder: Path, say: C
     return result
 
 
-def _round(place: Place, count: int, cases: dict[str, _Case]) -> None:
+def _round(place: Place, count: int, cases: dict[str, _Case], repeats: int) -> None:
     """Measure one tool once, from nothing to an edit of the root."""
     peer = place.peer
     shutil.rmtree(place.folder, ignore_errors=True)
     graph = Layered(count)
     place.write(graph)
-    repeats = 1 if peer.slow else 3
 
     def measure(
         case: str, command: tuple[str, ...], must: int | None, times: int = 1, codes: Sequence[int] = ()

@@ -149,8 +149,8 @@ DAGSTER = Peer(
     imports=("{python}", "-c", "import dagster"),
     env={"DAGSTER_HOME": "{folder}/home"},
     slow=True,
-    note="`CachingStaleStatusResolver`, then `materialize` of what it calls stale, and again for what that made stale. Code versions bumped by hand, data versions "
-    "by a hash in each asset.",
+    note="`CachingStaleStatusResolver`, then `materialize` of what it calls stale, and again for what that made stale. "
+    "Code versions are bumped by hand, data versions are a hash in each asset.",
 )
 
 DAGSTER_ALL = replace(
@@ -171,5 +171,5 @@ DAGSTER_CLI = replace(
     name="Dagster, command line",
     build=("sh", "cli.sh", "{bin}/dagster"),
     largest=200,
-    note="`dagster asset materialize --select '*'`, with the in-process executor: its usual one starts a process for each step.",
+    note="`dagster asset materialize --select '*'` in one process; its usual executor starts one for each step.",
 )

@@ -65,5 +65,5 @@ HAMILTON = Peer(
     imports=("{python}", "-c", "from hamilton import driver"),
     where=WHERE,
     slow=True,
-    note="pandas frames, for its cache has no fingerprint for Arrow tables. One process. No command line; results lie in its cache.",
+    note="pandas frames, for its cache has no fingerprint for Arrow tables. One process, no command line.",
 )

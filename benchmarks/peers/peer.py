@@ -75,7 +75,8 @@ class Place:
     def __init__(self, peer: Peer, folder: Path) -> None:
         """Find or make the tool's environment. Raises NotInstalledError."""
         if peer.program and shutil.which(peer.program) is None:
-            raise NotInstalledError(f"{peer.program} is not on this machine")
+            message = f"{peer.program} is not on this machine"
+            raise NotInstalledError(message)
         self.peer = peer
         self.folder = folder
         self.python = python_of(peer.key, peer.requirements)

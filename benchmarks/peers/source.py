@@ -28,7 +28,7 @@ def function(head: str, body: Iterator[str]) -> str:
 
 
 def steps(graph: Layered) -> dict[str, str]:
-    """Return one file for each asset, ``steps/a7.py`` with a function ``build(left, right)``: for tools that watch files."""
+    """Return one file for each asset, ``steps/a7.py`` with a function ``build``: for tools that watch files."""
     files = {}
     for n in graph.numbers:
         parameters = "left, right" if graph.inputs(n) else ""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measure.graph import WIDTH, Layered
-from benchmarks.measure.process import CommandFailedError, Run, measured
+from benchmarks.measure.process import CommandFailedError, measured
 from benchmarks.peers.ours import OURS
 from benchmarks.peers.peer import Place
 
@@ -97,9 +97,8 @@ def _partitions(pairs: int, folder: Path, say: Callable[[str], None]) -> dict[st
 
 
 def _measure(place: Place, arguments: tuple[str, ...], times: int) -> dict[str, float]:
-    runs: list[Run] = []
-    for _ in range(times):
-        runs.append(measured(place.command(("{bin}/assetbuild", *arguments)), place.folder))
+    command = place.command(("{bin}/assetbuild", *arguments))
+    runs = [measured(command, place.folder) for _ in range(times)]
     return {
         "wall_s": round(statistics.median(run.wall_s for run in runs), 4),
         "peak_mb": round(max(run.peak_mb for run in runs), 1),

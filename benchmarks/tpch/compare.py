@@ -118,7 +118,7 @@ def compare_tpch(scale: float, rounds: int, folder: Path, say: Callable[[str], N
     except CommandFailedError as error:
         say(f"  failed: {error}")
         return {"scale": scale, "missing": str(error).strip().splitlines()[-1][:200]}
-    found = {
+    found: dict[str, dict[str, Any]] = {
         name: {
             "wall_s": round(statistics.median(run.wall_s for run in each), 4),
             "cpu_s": round(statistics.median(run.cpu_s for run in each), 4),

@@ -15,21 +15,28 @@ That a partition is there although it has no rows is said in the table's comment
 from __future__ import annotations
 
 import json
+import os
 import re
 from typing import TYPE_CHECKING, Any, Final
 
 from assetbuild.errors import Problem, StoreError
 from assetbuild.fingerprint.data.tables import TableHasher, table_version
 from assetbuild.record.faults import reach
-from assetbuild_stores.duckdb_tables import VALUE, batches, kind_of, quoted, registered, transaction
+from assetbuild_stores.duckdb_tables import VALUE, batches, kind_of, quoted, registered, registered_table, transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
+
+    _Read = tuple[str, Path, Any]
 
 __all__ = ["Known", "has_partition", "intact_partitions", "remove_partition", "replace_partitions"]
 
 _KEY: Final = "partition_key"
+_NOTHING: Final = '"NULL"'
+"""The type of a column of nulls that never had another."""
+
+_TOGETHER_CELLS: Final = 1_000_000
 _SCANNED: Final = 4
 """From this many partitions that are looked at, the table is read as a whole."""
 
@@ -68,8 +75,10 @@ def replace_partitions(
                 connection.execute(f"drop {'view' if kind == 'VIEW' else 'table'} {quoted(schema)}.{quoted(table)}")
             partitioned = _Partitioned(connection, schema, table, {}, None)
         partitioned.delete([key for key, _ in values])
-        for key, published in values:
-            partitioned.insert(key, published, asset_key)
+        for group in _alike(values):
+            if len(group) == 1 or not partitioned.insert_together(group):
+                for key, published, _ in group:
+                    partitioned.insert(key, published, asset_key)
         partitioned.settle()
         reach("in-duckdb", asset_key)
     known[name] = partitioned
@@ -197,6 +206,29 @@ class _Partitioned:
             self.connection.execute(f"drop table {self.name}")
             self._exists, self.columns, self._said = False, {}, None
 
+    def insert_together(self, group: Sequence[_Read]) -> bool:
+        """Put the rows of several objects with one schema in by one statement; return False if that cannot be done."""
+        import pyarrow as pa  # noqa: PLC0415
+
+        if any(name.lower() == _KEY for name in group[0][2].column_names):
+            return False
+        parts = [rows.add_column(0, _KEY, [pa.repeat(pa.scalar(key), rows.num_rows)]) for key, _, rows in group]
+        with registered_table(self.connection, pa.concat_tables(parts)):
+            given = _described(self.connection)[1:]
+            if self._exists:
+                types = {name.lower(): kind for name, kind in self.columns.items()}
+                if any(
+                    kind not in {types.get(name.lower()), _NOTHING} or name.lower() not in types for name, kind in given
+                ):
+                    return False
+                self.connection.execute(f"insert into {self.name} by name from {VALUE}").fetchall()
+            else:
+                self.connection.execute(f"create table {self.name} as from {VALUE}").fetchall()
+                self._exists, self.columns = True, dict(given)
+        for key, _, rows in group:
+            (self._filled if rows.num_rows else self.empty).add(key)
+        return True
+
     def insert(self, key: str, published: Path, asset_key: str) -> None:
         """Put the rows of an object in as those of a partition."""
         with registered(self.connection, published) as file:
@@ -237,7 +269,7 @@ class _Partitioned:
             self.columns[name] = kind
             return
         old = self.columns[known]
-        if kind in {old, '"NULL"'}:
+        if kind in {old, _NOTHING}:
             return
         wider = _wider(self.connection, old, kind)
         using = f"{quoted(known)}::{wider}"
@@ -257,6 +289,29 @@ class _Partitioned:
             self.columns[known] = wider
 
 
+def _alike(values: Sequence[tuple[str, Path]]) -> Iterator[list[_Read]]:
+    """Give the objects in order, small ones of one schema in groups; one that is large or alone is not read."""
+    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    group: list[_Read] = []
+    cells = 0
+    for key, published in values:
+        with pa.OSFile(os.fspath(published)) as opened, pq.ParquetFile(opened) as file:
+            size = file.metadata.num_rows * file.metadata.num_columns
+            rows = file.read(use_threads=False) if len(values) > 1 and size < _TOGETHER_CELLS else None
+        if group and (rows is None or cells + size > _TOGETHER_CELLS or not rows.schema.equals(group[0][2].schema)):
+            yield group
+            group, cells = [], 0
+        if rows is None:
+            yield [(key, published, None)]
+        else:
+            group.append((key, published, rows))
+            cells += size
+    if group:
+        yield group
+
+
 Known = dict[tuple[str, str], _Partitioned]
 
 
@@ -264,8 +319,8 @@ def _wider(connection: Any, one: str, other: str) -> str | None:
     """Return the type that holds the values of both types; None when there is none."""
     import duckdb  # noqa: PLC0415
 
-    if '"NULL"' in {one, other}:
-        return other if one == '"NULL"' else one
+    if _NOTHING in {one, other}:
+        return other if one == _NOTHING else one
     # What is true, and moments with and without a zone, are not the same thing in another unit.
     if any((word in one) != (word in other) for word in ("BOOLEAN", "TIME ZONE")):
         return None

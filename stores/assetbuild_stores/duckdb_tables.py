@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["VALUE", "batches", "kind_of", "quoted", "registered", "replace_table", "transaction"]
+__all__ = ["VALUE", "batches", "kind_of", "quoted", "registered", "registered_table", "replace_table", "transaction"]
 
 VALUE: Final = "assetbuild_value"
 """The name of the object in SQL, while it is registered."""
@@ -65,6 +65,17 @@ def replace_table(
             connection.execute(f"drop view if exists {name}")
         connection.execute(f"create or replace table {name} as from {VALUE}").fetchall()
         reach("in-duckdb", asset_key)
+
+
+@contextlib.contextmanager
+def registered_table(connection: Any, table: Any) -> Iterator[None]:
+    """Make an Arrow table visible to SQL."""
+    _refuse_names(table.column_names)
+    connection.register(VALUE, table)
+    try:
+        yield
+    finally:
+        connection.unregister(VALUE)
 
 
 @contextlib.contextmanager

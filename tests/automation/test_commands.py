@@ -217,6 +217,15 @@ def test_show_says_when_an_asset_is_built(shop):
     assert shop.run("show", "report", "--json").json["on"] is None
 
 
+@pytest.mark.parametrize(
+    ("line", "offered"), [("sensors in", ["inbox"]), ("schedules ", ["nightly", "weekly", "daily"])]
+)
+def test_names_are_completed(shop, line, offered):
+    words = {"COMP_WORDS": f"assetbuild --project {shop.root} {line}", "COMP_CWORD": "-1"}
+    ran = shop.run(cold=True, _ASSETBUILD_COMPLETE="bash_complete", **words)
+    assert [said.partition(",")[2] for said in ran.stdout.splitlines()][: len(offered)] == offered
+
+
 def test_a_project_without_any(project):
     project.assets("")
     assert project.run("sensors").stdout == "no sensors\n"

@@ -1,7 +1,7 @@
 """Run the command line in a process of its own, and count what it asks of the machine.
 
-In: a project folder and arguments. Out: a ``Count``: modules, files opened, stats, folders listed, SQL statements and rows,
-and threads and processes that were started. Counts, unlike seconds, are the same on every machine.
+In: a project folder and arguments. Out: a ``Count``: modules, files opened, stats, folders listed, SQL statements
+and rows, and threads and processes that were started. Counts, unlike seconds, are the same on every machine.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ def chain(folder: Path, size: int) -> Path:
 
 @pytest.fixture(scope="module")
 def counts(tmp_path_factory) -> dict[tuple[str, int], Count]:
-    """Count each command on a project of 50 and on one of 100 assets that are all fresh, the second time it is given."""
+    """Count each command on 50 and on 100 assets that are all fresh, the second time that it is given."""
     root = tmp_path_factory.mktemp("budgets")
     found = {}
     for size in SIZES:

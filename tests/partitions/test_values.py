@@ -208,6 +208,25 @@ def test_a_clean_takes_a_partitioned_table_along(rows):
     assert rows.build() == {"rows": DAYS}
 
 
+def test_a_partition_that_the_table_does_not_hold_fails_alone(rows):
+    day = "context.partition_window.start.day"
+    rows.project.edit(f'"n": [{day}]', f'"n": [["one", 2, 3][{day} - 1]]')
+    rows.build("-k", exit_code=1)
+    assert rows.outcomes("rows") == dict(zip(DAYS, ("failed", "built", "built"), strict=True))
+    (error,) = (row["error"] for row in rows.report["assets"] if row["outcome"] == "failed")
+    assert "partition '2024-01-01' of 'rows' has another type than the partitions in its DuckDB table" in error
+    assert rows.sql("from rows order by all") == [(DAYS[0], 1), (DAYS[1], 2)]
+
+
+def test_hundreds_of_partitions_of_one_table_are_published_together(parts):
+    parts.assets(ROWS.replace('end="2024-01-04"', 'end="2025-01-01"'))
+    assert len(parts.build()["rows"]) == 366
+    parts.project.delete("warehouse/warehouse.duckdb")
+    assert parts.build() == {}
+    assert set(parts.outcomes("rows").values()) == {"restored"}
+    assert set(parts.status("rows").values()) == {"fresh"}
+
+
 HIVE = """
 BOTH = Multi(date=Daily("2024-01-01", end="2024-01-03"), shop=Static(["a+b", "c"]))
 

@@ -12,11 +12,12 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
-from typing import Any, Final
+from types import FunctionType, ModuleType
+from typing import Any, Final, TypeAlias
 
 from assetbuild.errors import DefinitionError
 from assetbuild.fingerprint.code.components import Node, reachable, set_versions
+from assetbuild.fingerprint.code.leaf import FunctionTree, Leaf, leaf_of, version_of
 from assetbuild.fingerprint.code.model import CodePart, CodeVersion, Widened
 from assetbuild.fingerprint.code.modules import Modules
 from assetbuild.fingerprint.code.normalise import Keep
@@ -25,7 +26,10 @@ from assetbuild.fingerprint.code.source import FirstParty, SourceFile
 from assetbuild.fingerprint.code.walk import Walk
 from assetbuild.fingerprint.encoding import Encodable, digest
 
-__all__ = ["CODE_SCHEME", "CodeFingerprinter", "undisturbed"]
+__all__ = ["CODE_SCHEME", "CodeFingerprinter", "LeafFunction", "undisturbed"]
+
+LeafFunction: TypeAlias = tuple[Leaf, str, tuple[tuple[str, str], ...]]
+"""The leaf of a function, the name of its part, and what the part's version is made of besides the function itself."""
 
 CODE_SCHEME: Final = "code-1"
 """Names the rules of this package; a later scheme never equals this one by chance."""
@@ -60,6 +64,7 @@ class CodeFingerprinter:
             self._modules.take_over(last._modules)
         self._packages = Packages(package_policy)
         self._walks: dict[Keep, Walk] = {}
+        self._roots: dict[int, tuple[Walk, list[Node]]] = {}
         self._module_sets: dict[frozenset[str], frozenset[str]] = {}
 
     def code_version(self, function: Callable[..., Any]) -> CodeVersion:
@@ -75,6 +80,40 @@ class CodeFingerprinter:
         """Return the code version of a class, such as a user's IO manager."""
         with undisturbed():
             return self._version(cls, lambda walk: walk.class_root(cls))
+
+    def leaf(self, function: Callable[..., Any], code: CodeVersion) -> LeafFunction | None:
+        """Return what is needed to tell the code version of an asset's function again from its source alone.
+
+        None when other code in a closure refers to the function, or its version depends on more than can be kept.
+        """
+        found = self._roots.get(id(function))
+        if found is None or not isinstance(function, FunctionType):
+            return None
+        walk, (root, *effects) = found
+        view, node = self._modules.view(function.__globals__), root.edges[0][1] if len(root.edges) == 1 else None
+        tree = view.index.function(function.__code__) if view is not None else None
+        if view is None or node is None or node.kind != "function" or not isinstance(tree, FunctionTree):
+            return None
+        if any(("function", id(function)) in other.nodes for other in self._walks.values()):
+            return None
+        if any(not walk.foreign.is_own(decorator, view) for decorator in tree.decorator_list):
+            return None
+        packages = [] if self._packages.policy == "off" else list(code.packages.items())
+        leaf = leaf_of(walk, node, tree, view, sorted({effect.version for effect in effects}), packages)
+        subject = next((name for name, part in code.parts.items() if part is node.part), None)
+        if leaf is None or subject is None or code.widened:
+            return None
+        names = _part_names(node)
+        # What is kept has to give what the walk gave.
+        part = digest("code-part", ["function", node.own, [list(pair) for pair in names]])
+        if version_of(leaf, node.own, CODE_SCHEME) != code.version or part != node.part_version:
+            return None
+        return leaf, subject, tuple(names)
+
+    @property
+    def is_told_by_names(self) -> bool:
+        """Whether no closure counts whole modules or files."""
+        return not any(kind == "module" or kind.startswith("file ") for walk in self._walks.values() for kind, _ in walk.nodes)
 
     def modules_with_effects(self) -> frozenset[str]:
         """Return the modules that set something in other libraries while they load: that counts for all assets."""
@@ -97,6 +136,7 @@ class CodeFingerprinter:
             for node in nodes:
                 wanted = wanted | node.reads
             if wanted == keep:
+                self._roots[id(subject)] = walk, [root, *effects]
                 return self._put_together([root, *effects], nodes, self._modules.home_of(subject))
             keep = wanted
 
@@ -151,6 +191,11 @@ def _subjects(node: Node, home: str) -> Iterator[str]:
 
 def _part_version(node: Node) -> str:
     """Return a hash that moves when the unit itself does, or when its names come to mean other units."""
+    return digest("code-part", [node.kind, node.own, _part_names(node)])
+
+
+def _part_names(node: Node) -> list[tuple[str, str]]:
+    """Return the names of a unit with the units that they mean."""
     names: set[tuple[str, str]] = set()
     waiting = [(label, target) for label, target in node.edges]
     seen: set[int] = set()
@@ -164,7 +209,7 @@ def _part_version(node: Node) -> str:
                     waiting.extend((f"{label} {inner}", node) for inner, node in target.edges)
         else:
             names.add((label, target.full_name))
-    return digest("code-part", [node.kind, node.own, sorted(names)])
+    return sorted(names)
 
 
 @contextmanager

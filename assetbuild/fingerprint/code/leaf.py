@@ -10,10 +10,11 @@ from __future__ import annotations
 import ast
 import builtins
 from collections.abc import Container, Iterable
+from types import FunctionType
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from assetbuild.fingerprint.code.components import Node
-from assetbuild.fingerprint.code.modules import External, View
+from assetbuild.fingerprint.code.modules import External, Meaning, View
 from assetbuild.fingerprint.code.names import Access, Chain, Names
 from assetbuild.fingerprint.code.normalise import Keep, Normaliser
 from assetbuild.fingerprint.code.scope import names_of_function
@@ -22,13 +23,19 @@ from assetbuild.fingerprint.encoding import SCHEME, Encodable, digest, hash_byte
 if TYPE_CHECKING:
     from assetbuild.fingerprint.code.walk import Walk
 
-__all__ = ["Leaf", "again", "leaf_of"]
+__all__ = ["FunctionTree", "Leaf", "again", "leaf_of", "version_of"]
 
 Leaf: TypeAlias = tuple[
-    tuple[bool, bool, bool], str, tuple[str, ...], str, tuple[str, ...], tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]
+    tuple[bool, bool, bool],
+    str,
+    tuple[str, ...],
+    tuple[tuple[str, ...], ...],
+    str,
+    tuple[str, ...],
+    tuple[tuple[str, str], ...],
 ]
-"""What is kept; the names read; roots of other libraries; edges as they are hashed; versions of what importing sets;
-packages; names of the part. Plain tuples: ten thousand of them are read in a moment."""
+"""What is kept; the hash of the names; those of other libraries, and of functions and classes; the edges as they are hashed; the versions of what
+importing the project sets; packages. Plain tuples: ten thousand of them are read in a moment."""
 
 _TELLING: Final = frozenset(
     [
@@ -57,53 +64,63 @@ _TELLING: Final = frozenset(
 )
 """Names of calls and lookups of other libraries whose arguments say something about the code."""
 
-_FunctionTree = ast.FunctionDef | ast.AsyncFunctionDef
+FunctionTree = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def leaf_of(  # noqa: PLR0913  # all that the version was put together from
     walk: Walk,
     node: Node,
-    tree: _FunctionTree,
+    tree: FunctionTree,
     view: View,
     effects: Iterable[str],
     packages: Iterable[tuple[str, str]],
 ) -> Leaf | None:
     """Return the leaf of a function's built node; None when its version depends on more than can be kept."""
-    if node.widened or node.env or _imports(tree):
+    names = walk.names_of_function(tree, view.index, annotations=False)
+    if node.widened or node.env or names.imports or any(chain.imported is not None for chain in names.chains):
         return None
-    names = names_of_function(tree, walk.keep, has_walrus=view.index.has_walrus)
-    roots = set()
+    roots: set[str] = set()
+    plain: set[tuple[str, ...]] = set()
     for chain in names.chains:
-        if chain.imported is None and chain.root in view.namespace:
+        if chain.root in view.namespace:
             found = walk.modules.resolve(Chain(chain.root, (), 0), view, view.namespace)
+            meant = walk.modules.resolve(chain, view, view.namespace)
+            if isinstance(meant, Meaning) and isinstance(meant.value, (FunctionType, type)):
+                plain.add((chain.root, *chain.attributes))
             if isinstance(found, External):
                 if {found.name, found.module.rpartition(".")[2]} & _TELLING:
                     return None
                 roots.add(chain.root)
-        elif isinstance(vars(builtins).get(chain.root), type(leaf_of)):
+        elif isinstance(vars(builtins).get(chain.root), FunctionType):
             return None  # somebody's own function in the place of a builtin
-    said = _said(names, roots, view.namespace)
+    said = _said(names, roots, plain, view.namespace)
     keep = (walk.keep.docstrings, walk.keep.annotations, walk.keep.names)
     edges = tuple(sorted({f"{len(label)}:{label}{target.version}" for label, target in node.edges}))
-    return keep, said, tuple(sorted(roots)), "".join(edges), tuple(effects), tuple(packages), ()
+    return keep, said, tuple(sorted(roots)), tuple(sorted(plain)), "".join(edges), tuple(effects), tuple(packages)
 
 
 def again(  # noqa: PLR0913  # what is kept, and what is new
-    leaf: Leaf, tree: _FunctionTree, bound: Container[str], scheme: str, *, has_walrus: bool
+    leaf: Leaf, tree: FunctionTree, bound: Container[str], scheme: str, *, has_walrus: bool
 ) -> tuple[str, str] | None:
     """Return the code version and the function's own hash; None when its names may stand for something else now."""
-    kept, said, roots, edges, effects, packages, _ = leaf
+    kept, said, roots, plain, *_ = leaf
     keep = Keep(*kept)
     if _imports(tree):
         return None
     names = names_of_function(tree, keep, has_walrus=has_walrus)
-    if _said(names, roots, bound) != said:
+    if _said(names, roots, set(plain), bound) != said:
         return None
     own = digest("code-function", Normaliser(keep, _never).function(tree, annotations=False))
+    return version_of(leaf, own, scheme), own
+
+
+def version_of(leaf: Leaf, own: str, scheme: str) -> str:
+    """Return the code version of the function, given the hash of what it says itself."""
+    _, _, _, _, edges, effects, packages = leaf
     function = _colour("function", own, edges)
     root = _colour("link", "asset", f"8:function{function}")
     keyed: Encodable = [[name, version] for name, version in packages]
-    return digest(scheme, [root, sorted(effects), keyed]), own
+    return digest(scheme, [root, sorted(effects), keyed])
 
 
 def _colour(kind: str, own: str, edges: str) -> str:
@@ -111,7 +128,7 @@ def _colour(kind: str, own: str, edges: str) -> str:
     return hash_bytes((f"{SCHEME};code-node;{kind};{own};{edges}".encode("utf-8", "surrogatepass"),))
 
 
-def _imports(tree: _FunctionTree) -> bool:
+def _imports(tree: FunctionTree) -> bool:
     return any(isinstance(part, (ast.Import, ast.ImportFrom)) for part in ast.walk(tree))
 
 
@@ -119,8 +136,11 @@ def _never(module: str, level: int) -> bool:
     raise AssertionError(module, level)  # there are no import statements
 
 
-def _said(names: Names, roots: Iterable[str], bound: Container[str]) -> str:
-    """Return the hash of all that decides what names stand for, given the roots that belong to other libraries."""
+def _said(names: Names, roots: Iterable[str], plain: set[tuple[str, ...]], bound: Container[str]) -> str:
+    """Return the hash of all that decides what names stand for, given those that belong to other libraries.
+
+    What is given to ``plain`` functions and classes says nothing about the code.
+    """
     libraries = set(roots)
     exact: set[tuple[str, ...]] = set()
     used: set[str] = set()
@@ -129,7 +149,7 @@ def _said(names: Names, roots: Iterable[str], bound: Container[str]) -> str:
             used.add(chain.root)
         elif chain.imported is not None or chain.root in bound or not hasattr(builtins, chain.root):
             exact.add((chain.root, *chain.attributes, "" if chain.imported is None else "imported"))
-    accesses = [_access(access) for access in names.accesses if _is_telling(access, libraries, bound)]
+    accesses = [_access(access) for access in names.accesses if _is_telling(access, libraries, plain, bound)]
     reads = names.reads()
     return digest(
         "leaf-names",
@@ -143,8 +163,10 @@ def _said(names: Names, roots: Iterable[str], bound: Container[str]) -> str:
     )
 
 
-def _is_telling(access: Access, libraries: set[str], bound: Container[str]) -> bool:
+def _is_telling(access: Access, libraries: set[str], plain: set[tuple[str, ...]], bound: Container[str]) -> bool:
     chain = access.chain
+    if chain.imported is None and (chain.root, *chain.attributes) in plain:
+        return False
     if chain.root in libraries or (chain.root not in bound and hasattr(builtins, chain.root)):
         return (chain.attributes or (chain.root,))[-1] in _TELLING or "environ" in chain.attributes
     return True
