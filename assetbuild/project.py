@@ -6,6 +6,7 @@ import os
 import sqlite3
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -35,10 +36,11 @@ from assetbuild.plan.keys import KeySets
 from assetbuild.plan.outputs import Outputs
 from assetbuild.plan.planner import Planned, Planner
 from assetbuild.plan.sources import SourceObserver
+from assetbuild.record.database import is_damage, note_damage
 from assetbuild.record.lock import busy, project_lock, run_lock
 from assetbuild.record.model import RunRow
 from assetbuild.record.stamps import StampCache
-from assetbuild.record.state import Record, is_damage, note_damage, open_whole
+from assetbuild.record.state import Record, open_whole
 from assetbuild.store.io import InputContext
 from assetbuild.store.objects import Objects
 
@@ -360,8 +362,13 @@ class Project:
                 return describe_asset(key, facts, None)
             key = self._one(key, facts)
             planned = self._planner(facts, (f'key:"{key}"',)).plan()
-            step = next(step for step in planned.plan if step.asset == key)
-            return describe_asset(key, facts, step)
+            steps = [step for step in planned.plan if step.asset == key]
+            # Of many partitions the first that is not fresh tells most; when all are, the last one does.
+            step = next((step for step in steps if step.status != "fresh"), steps[-1])
+            statuses: dict[str, int] = {}
+            if step.partition is not None:
+                statuses = dict(Counter(str(step.status) for step in steps))
+            return describe_asset(key, facts, step, statuses)
 
     def runs(self, limit: int | None = 50) -> list[RunRow]:
         """Return past runs, newest first."""

@@ -47,7 +47,8 @@ def details_lines(terminal: Terminal, details: AssetDetails) -> list[str]:
     if details.step is not None or details.problem:
         lines += ["", *_facts(terminal, _status(details))]
     if details.current is not None:
-        lines += ["", terminal.style("stored value", "title"), *_facts(terminal, _current(details.current), "  ")]
+        of = f" of {details.step.partition}" if details.step is not None and details.step.partition is not None else ""
+        lines += ["", terminal.style(f"stored value{of}", "title"), *_facts(terminal, _current(details.current), "  ")]
         if details.current.metadata:
             lines += ["", terminal.style("metadata", "title"), *_metadata(terminal, details.current.metadata)]
     if details.history:
@@ -62,6 +63,7 @@ def _declared(details: AssetDetails) -> Iterator[tuple[str, Iterable[str]]]:
     yield "tags", [", ".join(f"{name}={value}" if value else name for name, value in details.tags.items())]
     yield "owners", [", ".join(details.owners)]
     yield "path", [details.path or ""]
+    yield "partitions", [details.partitions or ""]
     yield "built on", [details.on or ""]
     yield "inputs", [_enumerated(details.inputs)]
     yield "read by", [_enumerated(details.downstream)]
@@ -76,7 +78,14 @@ def _declared(details: AssetDetails) -> Iterator[tuple[str, Iterable[str]]]:
 
 def _status(details: AssetDetails) -> Iterator[tuple[str, Iterable[str]]]:
     if details.step is not None:
-        yield "status", [details.step.status, *(cause_text(cause) for cause in details.step.causes)]
+        said = [cause_text(cause) for cause in details.step.causes]
+        if details.statuses:
+            counts = ", ".join(f"{number:,} {status}" for status, number in details.statuses.items())
+            yield "status", [f"{counts}, of {sum(details.statuses.values()):,} partitions"]
+            if said:
+                yield "first", [f"{details.step.partition} is {details.step.status}", *said]
+        else:
+            yield "status", [details.step.status, *said]
         yield "problem", details.step.problem.splitlines()
     yield "problem", details.problem.splitlines()
 
@@ -142,9 +151,11 @@ def _cell(value: Any) -> str:
 
 
 def _history(terminal: Terminal, history: list[Materialization]) -> list[str]:
+    has_partitions = any(entry.partition is not None for entry in history)
     rows: list[list[Cell]] = [
         [
             (entry.outcome, entry.outcome),
+            *([entry.partition or ""] if has_partitions else []),
             timestamp(entry.at),
             f"{duration(entry.seconds):>8}",
             _amount(entry),

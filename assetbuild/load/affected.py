@@ -87,7 +87,19 @@ _CHANGERS: Final = frozenset(
     ]
 )
 """Methods and functions that change a plain container."""
-_STORES: Final = frozenset({"STORE_ATTR", "DELETE_ATTR", "STORE_SUBSCR", "DELETE_SUBSCR", "STORE_SLICE", "BINARY_OP"})
+_STORE_NAME: Final = dis.opmap["STORE_NAME"]
+_LOAD_GLOBAL: Final = dis.opmap["LOAD_GLOBAL"]
+_BINARY_OP: Final = dis.opmap["BINARY_OP"]
+_STORES: Final = frozenset(
+    dis.opmap[name]
+    for name in ("STORE_ATTR", "DELETE_ATTR", "STORE_SUBSCR", "DELETE_SUBSCR", "STORE_SLICE", "BINARY_OP")
+    if name in dis.opmap
+)
+_STORES_OF_GLOBALS: Final = frozenset({dis.opmap["STORE_GLOBAL"], dis.opmap["DELETE_GLOBAL"]})
+_IMPORTS: Final = frozenset({dis.opmap["IMPORT_NAME"], dis.opmap["IMPORT_FROM"]})
+_LOADS: Final = frozenset(
+    dis.opmap[name] for name in ("LOAD_NAME", "LOAD_GLOBAL", "LOAD_FROM_DICT_OR_GLOBALS") if name in dis.opmap
+)
 _INPLACE: Final = 13
 """From this argument on ``BINARY_OP`` is one of the operators that assign, such as ``+=``."""
 _FIXED_LIBRARIES: Final = frozenset({"datetime", "decimal", "fractions", "pathlib", "polars", "re", "uuid", "zoneinfo"})
@@ -134,7 +146,7 @@ def imported_names(code: CodeType) -> set[str]:
     found: set[str] = set()
     for one in _run_at_import(code):
         found |= _loaded_names(one)
-    stored = {step.argval for step in dis.get_instructions(code) if step.opname == "STORE_NAME"}
+    stored = {code.co_names[argument] for operation, argument in _steps(code) if operation == _STORE_NAME}
     return found | (set(code.co_names) - stored)
 
 
@@ -226,10 +238,12 @@ class _Changes:
         namespace = function.__globals__
         home = str(namespace["__name__"])
         for code in _all_code(function.__code__):
-            steps = list(dis.get_instructions(code))
-            if any(step.opname in {"STORE_GLOBAL", "DELETE_GLOBAL"} for step in steps):
+            steps = list(_steps(code))
+            if any(operation in _STORES_OF_GLOBALS for operation, _ in steps):
                 self._found.add(home)
-            tails = {str(step.argval).rpartition(".")[2] for step in steps if step.opname.startswith("IMPORT_")}
+            tails = {
+                code.co_names[argument].rpartition(".")[2] for operation, argument in steps if operation in _IMPORTS
+            }
             self._found.update(name for name in self._entries if name.rpartition(".")[2] in tails)
             for name in code.co_names:
                 if name in namespace:
@@ -284,21 +298,39 @@ def _all_code(code: CodeType) -> list[CodeType]:
 
 def _loaded_names(code: CodeType) -> set[str]:
     """Return the module-level names that code reads; an import statement only binds them."""
-    loads = {"LOAD_NAME", "LOAD_GLOBAL", "LOAD_FROM_DICT_OR_GLOBALS"}
-    return {step.argval for step in dis.get_instructions(code) if step.opname in loads}
+    names = code.co_names
+    return {
+        names[argument >> 1 if operation == _LOAD_GLOBAL else argument]
+        for operation, argument in _steps(code)
+        if operation in _LOADS
+    }
 
 
 def _may_change(code: CodeType) -> bool:
     """Say whether code stores into objects, or names a method that does."""
     if _CHANGERS.intersection(code.co_names):
         return True
-    before = ["", ""]
-    for step in dis.get_instructions(code):
-        is_annotation = before[0] == "__annotations__"  # 'minutes: int = 15' stores into the class's own annotations
-        if step.opname in _STORES and not is_annotation and (step.opname != "BINARY_OP" or (step.arg or 0) >= _INPLACE):
+    annotations = code.co_names.index("__annotations__") if "__annotations__" in code.co_names else -1
+    first = second = (0, 0)
+    for step in _steps(code):
+        operation, argument = step
+        # 'minutes: int = 15' stores into the class's own annotations.
+        is_annotation = first[0] in _LOADS and first[1] == annotations
+        if operation in _STORES and not is_annotation and (operation != _BINARY_OP or argument >= _INPLACE):
             return True
-        before = [before[1], str(step.argval)]
+        first, second = second, step
     return False
+
+
+def _steps(code: CodeType) -> Iterator[tuple[int, int]]:
+    """Yield operation and argument of each instruction; ``dis`` also works out places and texts, in ten times as long."""
+    raw = code.co_code
+    high = 0
+    for place in range(0, len(raw), 2):
+        operation, argument = raw[place], high | raw[place + 1]
+        high = argument << 8 if operation == dis.EXTENDED_ARG else 0
+        if operation and operation != dis.EXTENDED_ARG:  # 0 fills the places of caches
+            yield operation, argument
 
 
 def _is_fixed(value: Any) -> bool:

@@ -41,7 +41,9 @@ Leaves: TypeAlias = dict[str, tuple[Any, ...]]
 _HEADER: Final = f"assetbuild leaves 1 {__version__}\n".encode()
 _KINDS: Final = 0x20 | 0x80 | 0x100 | 0x200 | 0x0C
 """The flags of code that say what calling it gives: a generator, a coroutine; and how it takes arguments."""
-_SOURCE_READERS: Final = frozenset({"getsource", "getsourcelines", "linecache", "findsource", "f_lineno", "co_firstlineno"})
+_SOURCE_READERS: Final = frozenset(
+    {"getsource", "getsourcelines", "linecache", "findsource", "f_lineno", "co_firstlineno"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ def leaves_of(recipes: Recipes, definitions: Definitions, reads: Reads) -> Leave
             found.setdefault(module.path, {})[function.__name__] = (own, flags, leaf)
     kept: Leaves = {}
     for path, leaves in found.items():
-        outline = _outline(definitions.importer.files[path].data, leaves)
+        outline = _outline(definitions.importer.files[path].data, leaves, recipes.tree(path))
         module_names = next(vars(entry.module) for entry in entries.values() if entry.path == path)
         if outline is not None:
             whole = {name: (*leaves[name], outline.functions[name][1]) for name in outline.functions}
@@ -125,7 +127,11 @@ def packed(leaves: Leaves, manifest: bytes) -> bytes:
 def unpacked(data: bytes, manifest: bytes) -> Leaves:
     """Return the leaves; none when they are damaged or belong to another manifest."""
     head, rest = data[: len(_HEADER)], data[len(_HEADER) :]
-    if head != _HEADER or rest[:32] != hash_bytes((manifest,)).encode() or rest[32:64] != hash_bytes((rest[64:],)).encode():
+    if (
+        head != _HEADER
+        or rest[:32] != hash_bytes((manifest,)).encode()
+        or rest[32:64] != hash_bytes((rest[64:],)).encode()
+    ):
         return {}
     leaves: Leaves = marshal.loads(rest[64:])  # noqa: S302  # our own file, and whole
     return leaves
@@ -177,7 +183,10 @@ def _take_in(path: str, result: Edited) -> bool:
                 recipe,
                 code_version=digest("code", [recipe.declared, told[0], dict(said)]),
                 code={**recipe.code, subject: Shown(part, old.shown, old.place)},
-                texts={**{version: text for version, text in recipe.texts.items() if version != old.version}, part: text},
+                texts={
+                    **{version: text for version, text in recipe.texts.items() if version != old.version},
+                    part: text,
+                },
             )
         now[name] = (own, flags, (leaf, subject, names), body)
     result.versions[path] = hash_bytes((data,))
@@ -185,10 +194,10 @@ def _take_in(path: str, result: Edited) -> bool:
     return True
 
 
-def _outline(data: bytes, leaves: Container[str]) -> _Outline | None:
+def _outline(data: bytes, leaves: Container[str], tree: ast.Module | None = None) -> _Outline | None:
     """Return the outline of a file whose leaves have these names; None when it is not valid Python."""
     try:
-        tree = ast.parse(data)
+        tree = tree or ast.parse(data)
         lines = importlib.util.decode_source(data).split("\n")
     except (SyntaxError, ValueError):
         return None
@@ -214,7 +223,11 @@ def _outline(data: bytes, leaves: Container[str]) -> _Outline | None:
 def _body_begins(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int | None:
     """Return the line where the body begins after the docstring; None where that is no line of its own."""
     body = node.body
-    if isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant) and isinstance(body[0].value.value, str):
+    if (
+        isinstance(body[0], ast.Expr)
+        and isinstance(body[0].value, ast.Constant)
+        and isinstance(body[0].value.value, str)
+    ):
         before, body = body[0].end_lineno or 0, body[1:]
     else:
         ends = [part.end_lineno or 0 for part in ast.walk(node.args) if isinstance(part, (ast.arg, ast.expr))]
@@ -244,4 +257,6 @@ def _flags(tree: ast.FunctionDef | ast.AsyncFunctionDef, path: str) -> int | Non
         code = compile(ast.Module([bare], []), path, "exec", dont_inherit=True)
     except (SyntaxError, ValueError):
         return None
-    return next(one.co_flags & _KINDS for one in code.co_consts if isinstance(one, CodeType) and one.co_name == tree.name)
+    return next(
+        one.co_flags & _KINDS for one in code.co_consts if isinstance(one, CodeType) and one.co_name == tree.name
+    )

@@ -149,7 +149,9 @@ def read_manifest(settings: Settings, stamps: StampCache) -> Manifest | None:
     elif moved is None:
         return None
     recipes = KeptRecipes(kept.recipes, kept.widened)
-    return Manifest(kept.graph, recipes, kept.modules, frozenset(kept.trace.files), frozenset(kept.trace.folders), kept.trace)
+    return Manifest(
+        kept.graph, recipes, kept.modules, frozenset(kept.trace.files), frozenset(kept.trace.folders), kept.trace
+    )
 
 
 def write_manifest(
@@ -278,7 +280,9 @@ def _unkeepable(settings: Settings, graph: Graph, recipes: Recipes, reads: Reads
         return "the project has IO managers of its own"
     if any(source.definition.observe is not None for source in graph.sources.values()):
         return "a source is polled by a function"
-    if any(edge.mapping is not None and edge.mapping.needs_function for a in graph.assets.values() for edge in a.inputs):
+    if any(
+        edge.mapping is not None and edge.mapping.needs_function for a in graph.assets.values() for edge in a.inputs
+    ):
         return "a function tells which partitions an input reads"
     if any(_asks_function(asset.partitions) for asset in graph.assets.values()):
         return "a function tells which partitions there are"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 from typing import Any
 
@@ -66,7 +67,11 @@ class Recipes:
     def _take_over(self, last: Recipes, definitions: Definitions) -> None:
         """Take over the code versions of functions that a kept module declared, and that reach only kept modules."""
         stayed = definitions.kept
-        if last.effects is None or not last.effects <= stayed or not self._fingerprinter.modules_with_effects() <= stayed:
+        if (
+            last.effects is None
+            or not last.effects <= stayed
+            or not self._fingerprinter.modules_with_effects() <= stayed
+        ):
             return  # What one module sets in a library counts for the assets of every module.
         executed = (last.modules | self.modules) - stayed
         for asset in self._graph.assets.values():
@@ -149,6 +154,10 @@ class Recipes:
     def is_told_by_names(self) -> bool:
         """Whether no code version counts whole modules or files."""
         return self._fingerprinter.is_told_by_names
+
+    def tree(self, path: str) -> ast.Module | None:
+        """Return the syntax tree of a first-party file that was loaded."""
+        return self._fingerprinter.tree(path)
 
     def leaf(self, key: str) -> LeafFunction | None:
         """Return what is needed to tell an asset's code version again from its source alone, where that suffices."""

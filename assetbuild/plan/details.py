@@ -60,6 +60,8 @@ class AssetDetails:
     current: CurrentValue | None = None
     history: list[Materialization] = field(default_factory=list)
     partitions: str | None = None
+    statuses: dict[str, int] = field(default_factory=dict)
+    """How many partitions have each status; empty without partitions."""
     on: str | None = None
 
     def as_json(self) -> dict[str, Any]:
@@ -69,8 +71,10 @@ class AssetDetails:
         return said
 
 
-def describe_asset(key: str, facts: Facts, step: Step | None, *, history: int = 20) -> AssetDetails:
-    """Return the details of an asset, with its status step, or of a source."""
+def describe_asset(
+    key: str, facts: Facts, step: Step | None, statuses: Mapping[str, int] | None = None, *, history: int = 20
+) -> AssetDetails:
+    """Return the details of an asset, with the status of it or of one partition, or of a source."""
     graph = facts.graph
     if key in graph.sources:
         return _source(key, facts)
@@ -96,13 +100,19 @@ def describe_asset(key: str, facts: Facts, step: Step | None, *, history: int = 
         current=_current((key, partition), facts, materializations),
         history=materializations,
         partitions=None if asset.partitions is None else asset.partitions.describe(),
+        statuses=dict(statuses or {}),
         on=None if asset.definition.on is None else str(asset.definition.on),
     )
 
 
 def _source(key: str, facts: Facts) -> AssetDetails:
     source = facts.graph.sources[key]
-    state = facts.sources.state(source)
+    if source.partitions is None:
+        problem, partitions = facts.sources.state(source).problem, None
+    else:
+        places = facts.keys.of_source(source)
+        problem = places.problem_text or next(iter(places.problems.values()), "")
+        partitions = f"{source.partitions.describe()}: {len(places.keys or ()):,}"
     return AssetDetails(
         key,
         "source" if source.definition.observe is None else "observed source",
@@ -113,7 +123,8 @@ def _source(key: str, facts: Facts) -> AssetDetails:
         downstream=list(facts.graph.downstream(key)),
         io_manager=None,
         path=source.definition.path,
-        problem=state.problem,
+        problem=problem,
+        partitions=partitions,
     )
 
 

@@ -18,7 +18,7 @@ from assetbuild.store.registry import IOManagers
 
 __all__ = ["DOUBTFUL", "OutputState", "Outputs", "extension_of", "open_mark"]
 
-OutputState = Literal["intact", "gone", "changed"]
+OutputState = ValueState
 
 DOUBTFUL: Final = "doubtful"
 """In the place of a shared file's stamp: its values have to be looked at."""
@@ -51,6 +51,8 @@ class Outputs:
         self.stamps = stamps
         self._record = record
         self._shared: Mapping[str, str] = record.shared_stamps()
+        self._seen: dict[tuple[str, str | None, str, str], OutputState] = {}
+        """What was found in a shared file of this stamp, of the values that were looked at together."""
         self.moved: dict[tuple[str, str | None], str] = {}
         """New stamps of values that were touched but are intact, for a build to write back."""
 
@@ -84,6 +86,8 @@ class Outputs:
         name = f"output:{pointer.location}"
         if self.stamps.version(name, stamp) == pointer.data_version:
             return "intact"
+        if (seen := self._seen.get((pointer.asset, pointer.partition, pointer.data_version, stamp))) is not None:
+            return seen
         if not manager.exists(place):
             return "gone"
         if not manager.is_intact(place, self.objects.path(pointer.object), pointer.data_version):
@@ -135,9 +139,13 @@ class Outputs:
             if (name := standing[i][3]) is not None
         ]
         manager = self.io_managers.get(standing[indices[0]][4])
-        intact = [i for i, is_intact in zip(asked, manager.intact_many(values), strict=True) if is_intact]
-        for i in intact:
+        intact: list[int] = []
+        for i, state in zip(asked, manager.look_at(values), strict=True):
             partition, _, data_version, _, _, location, _ = standing[i]
+            self._seen[asset, partition or None, data_version, stamp] = state
+            if state != "intact":
+                continue
+            intact.append(i)
             self.stamps.keep(f"output:{location}", stamp, data_version, moved_ns=0)
             self.moved[asset, partition or None] = stamp
         return seen + intact

@@ -13,9 +13,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
-__all__ = ["IOManager", "InputContext", "OutputContext", "Place", "Written"]
+__all__ = ["IOManager", "InputContext", "OutputContext", "Place", "ValueState", "Written"]
+
+ValueState = Literal["intact", "changed", "gone"]
+"""Of what is published: what it should be, something else, or nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,9 +175,12 @@ class IOManager(ABC):
 
         return same_content(self.placed(place), published, data_version)
 
-    def intact_many(self, values: Sequence[tuple[Place, Path, str]]) -> list[bool]:
-        """Return ``is_intact`` for each of several values; some managers can tell it for less at once."""
-        return [self.is_intact(*value) for value in values]
+    def look_at(self, values: Sequence[tuple[Place, Path, str]]) -> list[ValueState]:
+        """Return what ``exists`` and ``is_intact`` say of several values; at once it may cost less."""
+        return [
+            "gone" if not self.exists(value[0]) else "intact" if self.is_intact(*value) else "changed"
+            for value in values
+        ]
 
     def remove(self, place: Place) -> None:
         """Remove what is published; nothing there is no error."""

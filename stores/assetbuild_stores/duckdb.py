@@ -28,7 +28,7 @@ from assetbuild.store.objects import content_hash
 from assetbuild_stores.duckdb_partitions import (
     Known,
     has_partition,
-    intact_partitions,
+    look_at_partitions,
     remove_partition,
     replace_partitions,
 )
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from assetbuild.store.io import Place
+    from assetbuild.store.io import Place, ValueState
 
 __all__ = ["DuckDBIOManager"]
 
@@ -129,7 +129,7 @@ class DuckDBIOManager(ParquetIOManager):
         if not self.exists(place) or not published.exists():
             return False
         if place.partition_key is not None:
-            return self.intact_many([(place, published, data_version)])[0]
+            return self.look_at([(place, published, data_version)])[0] == "intact"
         import duckdb  # noqa: PLC0415
 
         schema, table = _table(place)
@@ -138,13 +138,13 @@ class DuckDBIOManager(ParquetIOManager):
         with duckdb.connect() as fresh, registered(fresh, published):
             return there == table_version(batches(fresh, f"from {VALUE}"))
 
-    def intact_many(self, values: Sequence[tuple[Place, Path, str]]) -> list[bool]:
-        """Return ``is_intact`` for each value; the partitions of one asset are read at once."""
-        found = [False for _ in values]
+    def look_at(self, values: Sequence[tuple[Place, Path, str]]) -> list[ValueState]:
+        """Return what is there of several values; the partitions of one asset are read at once."""
+        found: list[ValueState] = ["gone" for _ in values]
         tables: dict[tuple[Path, str], list[int]] = {}
-        for index, (place, published, data_version) in enumerate(values):
+        for index, (place, *_) in enumerate(values):
             if place.partition_key is None:
-                found[index] = self.is_intact(place, published, data_version)
+                found[index] = super().look_at([values[index]])[0]
             else:
                 tables.setdefault((place.warehouse, place.asset_key), []).append(index)
         for indices in tables.values():
@@ -153,8 +153,8 @@ class DuckDBIOManager(ParquetIOManager):
                 continue
             asked = [(values[at][0].partition_key or "", values[at][1], values[at][2]) for at in indices]
             with _Reading(self, place) as connection:
-                for at, is_intact in zip(indices, intact_partitions(connection, *_table(place), asked), strict=True):
-                    found[at] = is_intact
+                for at, state in zip(indices, look_at_partitions(connection, *_table(place), asked), strict=True):
+                    found[at] = state
         return found
 
     def remove(self, place: Place) -> None:

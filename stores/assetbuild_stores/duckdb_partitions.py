@@ -28,9 +28,11 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
+    from assetbuild.store.io import ValueState
+
     _Read = tuple[str, Path, Any]
 
-__all__ = ["Known", "has_partition", "intact_partitions", "remove_partition", "replace_partitions"]
+__all__ = ["Known", "has_partition", "look_at_partitions", "remove_partition", "replace_partitions"]
 
 _KEY: Final = "partition_key"
 _NOTHING: Final = '"NULL"'
@@ -90,22 +92,29 @@ def has_partition(connection: Any, schema: str, table: str, key: str) -> bool:
     return partitioned is not None and (key in partitioned.empty or partitioned.has_rows(key))
 
 
-def intact_partitions(connection: Any, schema: str, table: str, values: Sequence[tuple[str, Path, str]]) -> list[bool]:
+def look_at_partitions(
+    connection: Any, schema: str, table: str, values: Sequence[tuple[str, Path, str]]
+) -> list[ValueState]:
     """Return for each partition, given by key, object and data version, whether its rows are those of the object.
 
     One partition reads its own rows; several read the table once, and objects only where that does not tell.
     """
     partitioned = _Partitioned.of(connection, schema, table)
     if partitioned is None:
-        return [False for _ in values]
+        return ["gone" for _ in values]
     if len(values) < _SCANNED:
-        return [partitioned.holds(key, published) for key, published, _ in values]
-    versions = partitioned.versions({key for key, _, _ in values})
-    return [
-        versions.get(key) == data_version
-        or ((key in versions or key in partitioned.empty) and partitioned.holds(key, published))
-        for key, published, data_version in values
-    ]
+        versions = {key: "" for key, *_ in values if partitioned.has_rows(key)}
+    else:
+        versions = partitioned.versions({key for key, *_ in values})
+    found: list[ValueState] = []
+    for key, published, data_version in values:
+        if key not in versions and key not in partitioned.empty:
+            found.append("gone")
+        elif versions.get(key) == data_version or partitioned.holds(key, published):
+            found.append("intact")
+        else:
+            found.append("changed")
+    return found
 
 
 def remove_partition(connection: Any, schema: str, table: str, key: str) -> None:

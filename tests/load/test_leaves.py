@@ -167,7 +167,9 @@ def test_edits_in_a_row_give_what_a_load_gives(shop: Shop, seed: int) -> None:
         piece = chance.choice(pieces)
         text = (shop.root / "assets.py").read_text()
         if piece in text:
-            more = chance.choice(["{} # x", "{}\n\n    # y", "{}"]).format(piece) if piece[-1] != "\n" else f"{piece}# z\n"
+            more = (
+                chance.choice(["{} # x", "{}\n\n    # y", "{}"]).format(piece) if piece[-1] != "\n" else f"{piece}# z\n"
+            )
             (shop.root / "assets.py").write_text(text.replace(piece, more.replace("2", chance.choice("2345")), 1))
             try:
                 compile((shop.root / "assets.py").read_text(), "x", "exec")

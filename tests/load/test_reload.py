@@ -263,7 +263,9 @@ def _module(number: int, chance: random.Random) -> str:
         elif style == 1:
             lines.append(f"import {_name(other)} as n{other}")
             names = ", ".join(f"{part}{other}" for part in ("f", "LIST", "deco", "Base"))
-            lines.append(f"{names} = n{other}.f{other}, n{other}.LIST{other}, n{other}.deco{other}, n{other}.Base{other}")
+            lines.append(
+                f"{names} = n{other}.f{other}, n{other}.LIST{other}, n{other}.deco{other}, n{other}.Base{other}"
+            )
         elif style == 2:
             lines.append(f"from {_name(other)} import *")
         else:
@@ -318,7 +320,9 @@ def test_a_worker_executes_what_differs_in_its_bundle(shop: Shop) -> None:
     bundle = dict(shop.stage.bundle() or {})
     first = load_definitions(settings, managers, bundle=bundle)
     path = str(shop.root / "extra.py")
-    second = load_definitions(settings, managers, bundle={**bundle, path: SHOP["extra.py"].replace("1", "7").encode()}, previous=first)
+    second = load_definitions(
+        settings, managers, bundle={**bundle, path: SHOP["extra.py"].replace("1", "7").encode()}, previous=first
+    )
     assert second.kept == {"shop", "shop.text", "shop.raw", "shop.report"}
     assert second.graph.assets["extra"].definition.function() == 7
     assert second.graph.assets["orders"].definition is first.graph.assets["orders"].definition

@@ -7,6 +7,7 @@ hash them; here they are put together.
 
 from __future__ import annotations
 
+import ast
 import gc
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -110,10 +111,17 @@ class CodeFingerprinter:
             return None
         return leaf, subject, tuple(names)
 
+    def tree(self, path: str) -> ast.Module | None:
+        """Return the syntax tree of a first-party file that was loaded."""
+        index = self._modules.index(path)
+        return None if index is None else index.tree
+
     @property
     def is_told_by_names(self) -> bool:
         """Whether no closure counts whole modules or files."""
-        return not any(kind == "module" or kind.startswith("file ") for walk in self._walks.values() for kind, _ in walk.nodes)
+        return not any(
+            kind == "module" or kind.startswith("file ") for walk in self._walks.values() for kind, _ in walk.nodes
+        )
 
     def modules_with_effects(self) -> frozenset[str]:
         """Return the modules that set something in other libraries while they load: that counts for all assets."""
