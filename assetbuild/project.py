@@ -364,9 +364,9 @@ class Project:
             planned = self._planner(facts, (f'key:"{key}"',)).plan()
             steps = [step for step in planned.plan if step.asset == key]
             # Of many partitions the first that is not fresh tells most; when all are, the last one does.
-            step = next((step for step in steps if step.status != "fresh"), steps[-1])
+            step = next((step for step in steps if step.status != "fresh"), steps[-1] if steps else None)
             statuses: dict[str, int] = {}
-            if step.partition is not None:
+            if step is not None and step.partition is not None:
                 statuses = dict(Counter(str(step.status) for step in steps))
             return describe_asset(key, facts, step, statuses)
 

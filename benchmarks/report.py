@@ -28,6 +28,7 @@ IMAGES = ROOT / "docs" / "images"
 
 CASES = {
     "cold": "cold",
+    "first": "nothing to do, first time",
     "noop": "nothing to do",
     "leaf": "a leaf edited",
     "equal": "root edited, value equal",
@@ -249,9 +250,11 @@ def _grown(found: Mapping[str, Any], case: str) -> str:
 
 
 def _scaling(results: Results) -> str:
-    cases = ("load", "cold", "noop", "status", "leaf")
+    cases = ("load", "cold", "first", "noop", "status", "leaf")
     rows = [[f"{each['assets']:,}", *(_grown(each, case) for case in cases)] for each in results["scaling"]["assets"]]
-    return _table(["assets", "load", "cold", "nothing to do", "`status`", "a leaf edited"], rows)
+    return _table(
+        ["assets", "load", "cold", "nothing to do, first time", "nothing to do", "`status`", "a leaf edited"], rows
+    )
 
 
 def _partitions(results: Results) -> str:
@@ -281,7 +284,7 @@ def _bars(results: Results) -> str:
 def _lines(results: Results) -> str:
     series = {
         CASES[case]: [(each["assets"], each[case]["wall_s"]) for each in results["scaling"]["assets"]]
-        for case in ("cold", "leaf", "noop", "status")
+        for case in ("cold", "leaf", "first", "noop")
     }
     return lines("assetbuild: seconds by number of assets, both logarithmic", series)
 

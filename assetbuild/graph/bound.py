@@ -245,9 +245,11 @@ class ByName(BoundMapping):
 class ByFunction(BoundMapping):
     """Upstream keys that a function gives; it is called when they are asked for, once in a row for the same key."""
 
-    def __init__(self, down: KeySet, up: KeySet, function: Callable[[str], Any] | None, name: str) -> None:
-        """Take the keys of both sides, the function, and its name for messages."""
-        self._down, self._up, self._function, self._name = down, up, function, name
+    def __init__(
+        self, down: KeySet, up: KeySet, function: Callable[[str], Any] | None, name: str, *, is_many: bool
+    ) -> None:
+        """Take the keys of both sides, the function, its name for messages, and whether it gives lists."""
+        self._down, self._up, self._function, self._name, self._is_many = down, up, function, name, is_many
         self._last: tuple[int | None, tuple[str, ...]] | None = None
 
     def of(self, index: int | None) -> Sequence[int]:
@@ -278,6 +280,14 @@ class ByFunction(BoundMapping):
                     "It takes a key, and returns a key or a list of keys.",
                 )
             ) from error
+        if not self._is_many and len(names) > 1:
+            raise DefinitionError(
+                Problem(
+                    f"the partition mapping {self._name} gave {len(names)} keys for the key {key!r}",
+                    (),
+                    "It gave one for another key: return lists for all of them, and annotate it '-> list[str]'.",
+                )
+            )
         if bad := [name for name in names if not isinstance(name, str)]:
             raise DefinitionError(
                 Problem(

@@ -16,6 +16,7 @@ import json
 import typing
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from assetbuild.declare.partitions import (
@@ -39,6 +40,7 @@ __all__ = ["BoundMapping", "Mapping", "earlier_only", "first_not_earlier", "reso
 
 _WORDS = ("same", "all", "last")
 _ALIKE = 0.1
+_ASKED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ class Mapping:
         del down
         if self.kind == "last" and up is not None:
             count = int(self.text.partition(" ")[2] or 1)
-            missing = () if len(up) else ("the last key",)
+            missing = () if len(up) else ("last",)
             return bound.Fixed(range(max(len(up) - count, 0), len(up)), missing)
         return bound.Fixed(range(1 if up is None else len(up)))
 
@@ -119,7 +121,7 @@ class _ByFunction(Mapping):
         return True
 
     def bind(self, down: KeySet | None, up: KeySet | None) -> BoundMapping:
-        return bound.ByFunction(_keys(down), _keys(up), self.function, self.name)
+        return bound.ByFunction(_keys(down), _keys(up), self.function, self.name, is_many=self.is_many)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A kept graph has no functions.
@@ -292,9 +294,20 @@ def _by_function(said: Callable[[str], Any], down: PartitionsDefinition | None) 
     if down is None:
         message = f"the mapping {name}() takes a key of this asset, which has no partitions"
         raise ValueError(message)
-    returned = getattr(said, "__annotations__", {}).get("return")
-    is_many = returned not in {str, "str"}
+    is_many = _gives_many(said, down)
     return _ByFunction("function", f"function {name}", is_many=is_many, name=f"{name}()", function=said)
+
+
+def _gives_many(said: Callable[[str], Any], down: PartitionsDefinition) -> bool:
+    """Return whether a function gives lists of keys: as it is annotated, or else as it does for a first key."""
+    if (returned := getattr(said, "__annotations__", {}).get("return")) is not None:
+        return returned not in {str, "str"}
+    try:
+        keys = down.key_set(datetime.now(UTC))[:_ASKED]
+        given = next((given for key in keys if (given := said(key)) is not None), None)
+    except Exception:  # noqa: BLE001  # keys that only a plan knows; what the function raises is told when it is used
+        return True
+    return not isinstance(given, str)
 
 
 def _by_dimension(said: Any, down: PartitionsDefinition | None, up: PartitionsDefinition) -> Mapping:

@@ -134,11 +134,11 @@ def affected_by(moved: Iterable[str], entries: Mapping[str, Entry]) -> frozenset
     return frozenset(found)
 
 
-def changed_by(names: Iterable[str], entries: Mapping[str, Entry]) -> set[str]:
+def changed_by(given: Iterable[str], entries: Mapping[str, Entry]) -> set[str]:
     """Return the modules that these may have changed while they loaded, as far as they are not among them."""
-    names = set(names)
+    names = set(given)
     changes = _Changes(entries)
-    return set().union(*(changes.of(entries[name]) for name in names)) - names
+    return {other for name in names for other in changes.of(entries[name])} - names
 
 
 def imported_names(code: CodeType) -> set[str]:
@@ -269,7 +269,7 @@ class _Changes:
 
     def _make(self, cls: type) -> None:
         """Follow what a first-party class does when it is called or derived from."""
-        for owner in (*cls.__mro__, *type(cls).__mro__):
+        for owner in [*cls.__mro__, *type.mro(type(cls))]:
             if owner.__module__ in self._entries and id(owner) not in self._seen:
                 self._seen.add(id(owner))
                 for name, value in list(vars(owner).items()):
@@ -280,7 +280,7 @@ class _Changes:
 
 
 def _run_at_import(code: CodeType) -> list[CodeType]:
-    """Return the code of a module and of everything in it that runs while it loads: classes, comprehensions, lambdas."""
+    """Return the code of a module and of everything in it that runs while it loads, such as classes."""
     found = [code]
     for constant in code.co_consts:
         if isinstance(constant, CodeType) and (not constant.co_flags & _OPTIMIZED or constant.co_name.startswith("<")):
@@ -323,7 +323,7 @@ def _may_change(code: CodeType) -> bool:
 
 
 def _steps(code: CodeType) -> Iterator[tuple[int, int]]:
-    """Yield operation and argument of each instruction; ``dis`` also works out places and texts, in ten times as long."""
+    """Yield operation and argument of each instruction; ``dis`` works out more, and takes ten times as long."""
     raw = code.co_code
     high = 0
     for place in range(0, len(raw), 2):

@@ -58,11 +58,8 @@ def load_definitions(
     from assetbuild.load.reload import Reload  # noqa: PLC0415
 
     with Reload(previous.importer) as reload:
-        importer = reload.changed_modules(settings, bundle, moved)
-        if importer is not None:
-            collected = reload.definitions
-        else:
-            importer, collected = _load_all(settings, bundle)
+        found = reload.changed_modules(settings, bundle, moved)
+        importer, collected = (found, reload.definitions) if found is not None else _load_all(settings, bundle)
         graph = _graph(collected, settings, io_managers, on_demand=on_demand)
     importer.adopt()
     return Definitions(graph, importer, frozenset(reload.kept))

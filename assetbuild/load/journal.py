@@ -87,7 +87,7 @@ class Journal:
                 self._note(module, name, fromlist or (), globals or {}, level)
             return module
 
-        builtins.__import__ = noted
+        builtins.__import__ = noted  # type: ignore[assignment]  # imports give it real namespaces
         try:
             yield
         finally:

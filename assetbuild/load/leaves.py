@@ -4,8 +4,8 @@
                           path of a module -> (its outline, the names that it binds, its leaves by name)
 
 Most edits change the body of an asset function, and nothing else. Such a function is a leaf when it stands at the top
-level of its module, only assetbuild's own decorators are on it, and no code of the project names it: then nothing ran it
-while the project loaded, and no other closure counts it. If the rest of the file says what it said and the new body
+level of its module, only assetbuild's own decorators are on it, and no code of the project names it: then nothing ran
+it while the project loaded, and no other closure counts it. If the rest of the file says what it said and the new body
 means the same things by its names (``fingerprint/code/leaf.py``), then what loading would give is what the manifest
 holds, apart from this function's code version, and from line numbers. Everything else goes the long way.
 
@@ -25,15 +25,17 @@ from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from assetbuild import __version__
+from assetbuild.fingerprint.code.source import FirstParty
 from assetbuild.fingerprint.encoding import digest, hash_bytes
 from assetbuild.fingerprint.recipe import Recipe, Shown
+from assetbuild.graph.model import Graph, Source
 
 if TYPE_CHECKING:
     from assetbuild.load.definitions import Definitions
     from assetbuild.load.reads import Reads
     from assetbuild.load.recipes import Recipes
 
-__all__ = ["Edited", "Leaves", "edited", "leaves_of", "packed", "unpacked"]
+__all__ = ["Edited", "Leaves", "edited", "leaves_of", "packed", "shifted_graph", "shifted_recipes", "unpacked"]
 
 Leaves: TypeAlias = dict[str, tuple[Any, ...]]
 """Path to (hash of the outline, ranges of lines, bound names, leaves by name)."""
@@ -249,12 +251,50 @@ def _shift(before: tuple[tuple[int, int], ...], now: tuple[tuple[int, int], ...]
     }
 
 
+def shifted_graph(graph: Graph, shifts: Mapping[str, Mapping[int, int]]) -> Graph:
+    """Return the graph with the lines at which things are declared now."""
+    if not shifts:
+        return graph
+    definitions: dict[int, Any] = {}
+
+    def moved(definition: Any) -> Any:
+        if id(definition) not in definitions:
+            origin = definition.origin
+            line = shifts.get(origin.file, {}).get(origin.line, origin.line)
+            definitions[id(definition)] = replace(definition, origin=replace(origin, line=line))
+        return definitions[id(definition)]
+
+    assets = []
+    for asset in graph.assets.values():
+        definition = moved(asset.definition)
+        assets.append(replace(asset, definition=definition))
+    return Graph(assets, [Source(source.key, moved(source.definition)) for source in graph.sources.values()])
+
+
+def shifted_recipes(
+    recipes: dict[str, Recipe], shifts: Mapping[str, Mapping[int, int]], root: Path
+) -> dict[str, Recipe]:
+    """Return the recipes with the lines at which their parts stand now."""
+    if not shifts:
+        return recipes
+    first_party = FirstParty(root)
+    lines = {first_party.relative(path): shift for path, shift in shifts.items()}
+    return {key: replace(recipe, code=_shifted_parts(recipe.code, lines)) for key, recipe in recipes.items()}
+
+
+def _shifted_parts(parts: Mapping[str, Shown], lines: Mapping[str, Mapping[int, int]]) -> dict[str, Shown]:
+    found = {}
+    for subject, part in parts.items():
+        file, _, line = part.place.rpartition(":")
+        now = lines[file].get(int(line)) if file in lines and line.isdecimal() else None
+        found[subject] = part if now is None else replace(part, place=f"{file}:{now}")
+    return found
+
+
 def _flags(tree: ast.FunctionDef | ast.AsyncFunctionDef, path: str) -> int | None:
     """Return the flags of the compiled function, as far as they say what it is; None when it does not compile."""
-    bare = type(tree)(**{**{name: getattr(tree, name, None) for name in tree._fields}, "decorator_list": []})
-    ast.copy_location(bare, tree)
     try:
-        code = compile(ast.Module([bare], []), path, "exec", dont_inherit=True)
+        code = compile(ast.Module([tree], []), path, "exec", dont_inherit=True)
     except (SyntaxError, ValueError):
         return None
     return next(

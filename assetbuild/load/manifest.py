@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from assetbuild.declare.definitions import AssetDefinition, Out, SourceDefinition
 from assetbuild.declare.metadata import as_json
-from assetbuild.fingerprint.code.source import FirstParty
 from assetbuild.fingerprint.encoding import SCHEME, digest, hash_bytes
 from assetbuild.fingerprint.recipe import Recipe, Shown, environment_part
 from assetbuild.graph.model import Asset, AssetInput, Graph, Source
@@ -199,7 +198,7 @@ def _write(settings: Settings, kept: _Kept, leaves: Leaves) -> None:
 
 def _edited(kept: _Kept, moved: frozenset[str], settings: Settings, data: bytes) -> _Kept | None:
     """Return the manifest with edits of these files taken in, and write it; None when they have to be loaded."""
-    from assetbuild.load.leaves import edited, unpacked  # noqa: PLC0415  # only after an edit
+    from assetbuild.load.leaves import edited, shifted_graph, shifted_recipes, unpacked  # noqa: PLC0415  # only after an edit
 
     try:
         leaves = unpacked((settings.state_folder / "leaves").read_bytes(), data)
@@ -212,43 +211,11 @@ def _edited(kept: _Kept, moved: frozenset[str], settings: Settings, data: bytes)
         kept,
         trace=replace(kept.trace, files={**kept.trace.files, **found.versions}),
         modules={**kept.modules, **found.versions},
-        graph=_shifted(kept.graph, found.shifts),
-        recipes={key: _shifted_recipe(recipe, found.shifts, settings) for key, recipe in found.recipes.items()},
+        graph=shifted_graph(kept.graph, found.shifts),
+        recipes=shifted_recipes(found.recipes, found.shifts, settings.root),
     )
     _write(settings, now, found.leaves)
     return now
-
-
-def _shifted(graph: Graph, shifts: Mapping[str, Mapping[int, int]]) -> Graph:
-    """Return the graph with the lines at which things are declared now."""
-    if not shifts:
-        return graph
-    definitions: dict[int, Any] = {}
-
-    def moved(definition: Any) -> Any:
-        if id(definition) not in definitions:
-            origin = definition.origin
-            line = shifts.get(origin.file, {}).get(origin.line, origin.line)
-            definitions[id(definition)] = replace(definition, origin=replace(origin, line=line))
-        return definitions[id(definition)]
-
-    assets = []
-    for asset in graph.assets.values():
-        definition = moved(asset.definition)
-        assets.append(replace(asset, definition=definition))
-    return Graph(assets, [Source(source.key, moved(source.definition)) for source in graph.sources.values()])
-
-
-def _shifted_recipe(recipe: Recipe, shifts: Mapping[str, Mapping[int, int]], settings: Settings) -> Recipe:
-    if not shifts:
-        return recipe
-    lines = {FirstParty(settings.root).relative(path): shift for path, shift in shifts.items()}
-    code = {}
-    for subject, part in recipe.code.items():
-        file, _, line = part.place.rpartition(":")
-        now = lines[file].get(int(line)) if file in lines and line.isdecimal() else None
-        code[subject] = part if now is None else replace(part, place=f"{file}:{now}")
-    return replace(recipe, code=code)
 
 
 def trace_of(settings: Settings, modules: Mapping[str, str], reads: Reads, stamps: StampCache) -> Trace:
@@ -360,7 +327,7 @@ def _header() -> bytes:
 
     # With the fields of what is kept: objects of another version of the program would lack some of them.
     kept = (Asset, AssetInput, AssetDefinition, Out, Source, SourceDefinition, Recipe, Shown, Trace, _Kept)
-    layout = digest("layout", [list(kind.__slots__) for kind in kept])  # type: ignore[attr-defined]
+    layout = digest("layout", [list(kind.__slots__) for kind in kept])
     return f"assetbuild manifest {_FORMAT} {__version__} {SCHEME} {layout}".encode()
 
 

@@ -47,13 +47,13 @@ class Recipes:
         self.modules = frozenset(definitions.importer.journal.entries)
         """The first-party modules that were loaded."""
         self._secrets = sorted(filter(None, config.secrets), key=len, reverse=True)
-        self._fingerprinter = CodeFingerprinter(
+        self._fingerprinter: CodeFingerprinter = CodeFingerprinter(
             settings.root,
             definitions.importer.files,
             package_policy=settings.packages,
             import_module=definitions.importer.load,
             first_party=definitions.importer.first_party,
-            last=None if last is None else last._fingerprinter,
+            last=None if last is None else last._fingerprinter,  # noqa: SLF001  # an earlier one of this class
         )
         self._packages = Packages(settings.packages)
         self._code: dict[int, CodeVersion | DefinitionError] = {}

@@ -28,7 +28,6 @@ from assetbuild import __version__
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from assetbuild.graph.model import Graph
     from assetbuild.load.stage import Stage
@@ -48,7 +47,7 @@ class _Unfit(Exception):  # noqa: N818  # says that there is nothing to keep
 
 
 def count_at_standstill(folder: str) -> int | None:
-    """Return how many assets there are, when this is a project folder in which all of them are fresh; None if unknown."""
+    """Return how many assets there are, if this is a project folder where all of them are fresh; None if unknown."""
     try:
         with open(os.path.join(folder, ".assetbuild", _NAME), "rb") as file:
             if file.readline() != _HEADER:
@@ -63,7 +62,7 @@ def count_at_standstill(folder: str) -> int | None:
 
 
 def keep_standstill(stage: Stage, *, began_ns: int) -> None:
-    """Note how the project lies, for a plan that began at this time and found all fresh; where it cannot be, nothing."""
+    """Note how the project lies, for a plan that began at this time and found all fresh; where it can be told."""
     from assetbuild.record.stamps import StampCache  # noqa: PLC0415  # a plan was made, so it is loaded
 
     settings = stage.settings
@@ -78,7 +77,7 @@ def keep_standstill(stage: Stage, *, began_ns: int) -> None:
         files = {name: _stamp(name, limit) for name in [*trace.files, *_beside(root, settings_file)]}
         ours = {".assetbuild", settings.warehouse.replace("\\", "/").partition("/")[0]}
         folders = {(name, how): _names(name, ours if name == root else set(), how=how) for name, how in trace.folders}
-        trees = {(str(settings.root / settings.warehouse), None): ""}
+        trees: dict[tuple[str, int | None], str] = {(str(settings.root / settings.warehouse), None): ""}
         for source in stage.graph.sources.values():
             _add_source(str(settings.root / (source.definition.path or "")), files, trees, limit)
         trees = {(name, depth): _tree(name, depth, limit) for name, depth in trees}
@@ -86,7 +85,7 @@ def keep_standstill(stage: Stage, *, began_ns: int) -> None:
         rest = (_python(root), env, files, folders, ours, root, trees, _state(state), state)
         if stage.trace.moved(settings, StampCache(settings.state_folder / "stamps.db")) != frozenset():
             raise _Unfit  # noqa: TRY301
-        data = marshal.dumps((len(stage.graph.assets), root, *rest))
+        data = marshal.dumps((len(stage.graph.assets), root, *rest))  # type: ignore[arg-type]  # plain data throughout
         staged = path.with_name(f"{_NAME}.{os.getpid()}.tmp")
         staged.write_bytes(_HEADER + xxhash.xxh3_128_hexdigest(data).encode() + data)
         staged.replace(path)
@@ -94,7 +93,7 @@ def keep_standstill(stage: Stage, *, began_ns: int) -> None:
         return
 
 
-def _is_still(  # noqa: PLR0913  # the fields of the file
+def _is_still(  # noqa: PLR0913, PLR0917  # the fields of the file
     python: tuple[str, ...],
     env: dict[str, str | None],
     files: dict[str, tuple[int, ...] | None],
@@ -182,7 +181,7 @@ def _stamp(path: str, limit_ns: int) -> tuple[int, ...] | None:
 
 def _state(path: str) -> tuple[object, ...]:
     """Return what moves with every write to the state database; it is ours, so it may be young."""
-    found = []
+    found: list[object] = []
     for name in (path, path + "-wal"):
         try:
             status = os.stat(name)

@@ -29,6 +29,7 @@ class Ahead:
         """Take the options of the build, which say how many workers, or which."""
         self._options = options
         self._own: WorkerPool | None = None
+        self._is_first = False
 
     @property
     def options(self) -> BuildOptions:
@@ -50,9 +51,8 @@ class Ahead:
         """Hear that the project is about to be imported."""
         if self._options.jobs == 0 and self._options.pool is None:
             return
-        pool = self._pool()
-        # The first build has much to do; after an edit it may be one asset.
-        pool.warm(1 if (settings.state_folder / "state.db").exists() else None)
+        self._is_first = not (settings.state_folder / "state.db").exists()
+        self._pool().warm(1)  # after an edit it may be one asset that runs
 
     def imported(self, settings: Settings, bundle: Mapping[str, bytes], graph: Graph) -> None:
         """Hear that it is imported: workers import it too, while the main process goes on."""
@@ -60,7 +60,10 @@ class Ahead:
             return
         from assetbuild.materialize.task import WorkerSetup  # noqa: PLC0415  # as in _pool
 
-        self._pool().renew(WorkerSetup(settings, bundle), graph)
+        pool = self._pool()
+        pool.renew(WorkerSetup(settings, bundle), graph)
+        if self._is_first:
+            pool.warm(sum(graph.assets.keys().isdisjoint(graph.upstream(key)) for key in graph.assets))
 
     def _pool(self) -> WorkerPool:
         if self._options.pool is not None:

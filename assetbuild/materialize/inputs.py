@@ -46,7 +46,10 @@ class InputRefs:
         pointer = self.facts.pointers[edge.up.asset, edge.up.key(places[0])]
         if pointer.object is None:
             return _ref(edge, "value")
-        return replace(_ref(edge, "object"), io_manager=pointer.io_manager, object=pointer.object)
+        given = edge.given  # made at once: ``replace`` takes five times as long, and thousands are made
+        return InputRef(
+            given.parameter or "", given.key, "object", given.load, given.columns, pointer.io_manager, pointer.object
+        )
 
     def _many(self, edge: Edge, places: Sequence[int | None]) -> InputRef:
         read = sorted({up for place in places for up in edge.places(place)})

@@ -29,6 +29,10 @@ from assetbuild.store.registry import IOManagers
 
 __all__ = ["Service", "serve"]
 
+_TIDY_AFTER_S = 1.0
+_LITTER_MOST = 50
+"""After so many loads without a second's rest the modules of earlier ones are collected in any case."""
+
 
 def serve(pipe: Connection, lifeline: int, *, threads: bool) -> None:
     """Answer the parent's messages until its pipe closes."""
@@ -59,10 +63,13 @@ class Service:
         self._environment = self._found.environment
         self._setup: WorkerSetup | None = None
         self._runtime: Runtime | None = None
+        self._litter = 0
 
     def serve(self) -> None:
         """Answer messages until the pipe closes."""
         while True:
+            if self._litter and (self._litter >= _LITTER_MOST or not self._pipe.poll(_TIDY_AFTER_S)):
+                self._tidy()
             message: WorkerSetup | tuple[int, Task] = pickle.loads(self._pipe.recv_bytes())  # noqa: S301  # our parent's
             if isinstance(message, WorkerSetup):
                 unfit = self._load(message)
@@ -86,7 +93,7 @@ class Service:
             if runs_more_threads():
                 return "a thread of the old code runs"
             self._found.restore()
-            gc.unfreeze()  # or the old modules would never go
+            self._litter += 1
         io_managers = IOManagers(settings.root, settings.root / settings.warehouse, settings.io_managers)
         try:
             definitions = load_definitions(settings, io_managers, bundle=setup.bundle, on_demand=True)
@@ -98,6 +105,13 @@ class Service:
         gc.freeze()  # the modules stay: no collection has to look at them
         gc.enable()
         return None
+
+    def _tidy(self) -> None:
+        """Let go of the modules of earlier loads, when there is time: nobody collects what is frozen."""
+        gc.unfreeze()
+        gc.collect()
+        gc.freeze()
+        self._litter = 0
 
     def _opened(self, log: Path | None) -> int:
         if log is None:

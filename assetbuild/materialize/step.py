@@ -113,9 +113,7 @@ def load_object(
     try:
         if table is not None:
             return convert_table(table, load, columns)
-        return manager.load(
-            InputContext(asset_key=key, path=path, load=load, columns=columns)
-        )
+        return manager.load(InputContext(asset_key=key, path=path, load=load, columns=columns))
     except (TypeError, ValueError, KeyError) as error:
         reason = error.args[0] if isinstance(error, KeyError) and error.args else error
         raise AssetError(Problem(f"the value of {key!r} cannot be loaded: {reason}")) from error

@@ -49,7 +49,8 @@ class WorkerSetup:
 class InputRef:
     """Where one argument comes from: an object of the store, the files of a source, or a plain value.
 
-    ``partitions`` are objects, ``file_partitions`` files of a source: ``parts`` names them by partition key, in key order.
+    ``partitions`` are objects, ``file_partitions`` files of a source: ``parts`` names them by partition key, in key
+    order.
     """
 
     parameter: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
@@ -134,8 +134,7 @@ def clean(facts: Facts, selected: frozenset[str]) -> list[str]:
             continue
         with facts.record.transaction():
             facts.record.forget(key)
-        for pointer in pointers:
-            _remove_published(facts, pointer.asset, pointer.partition, pointer.object, pointer.io_manager)
+        _remove_published(facts, pointers)
         cleaned.append(key)
     _remove_objects(facts, _unreferenced(facts, frozenset(_current_objects(facts, without=selected))))
     return cleaned
@@ -173,12 +172,11 @@ def collect(
     removed += [GcItem("object", name, _object_size(facts, name)) for name in objects if name not in current]
     if dry_run:
         return GcReport(removed, left_bytes)
-    for pointer in orphaned:
-        with facts.record.transaction():
+    with facts.record.transaction():
+        for pointer in orphaned:
             facts.record.forget(pointer.asset, pointer.partition)
-        _remove_published(facts, pointer.asset, pointer.partition, pointer.object, pointer.io_manager)
-    for location, asset, partition, io_manager in facts.record.orphans():
-        _remove_left_behind(facts, location, asset, partition, io_manager)
+    _remove_published(facts, orphaned)
+    _remove_left_behind(facts)
     with facts.record.transaction():
         facts.record.delete_traces(objects)
     _remove_objects(facts, objects)
@@ -238,27 +236,42 @@ def _remove_objects(facts: Facts, names: Iterable[str]) -> None:
         facts.outputs.objects.discard(name)
 
 
-def _remove_published(
-    facts: Facts, asset: str, partition: str | None, object_name: str | None, io_manager: str
-) -> None:
-    if object_name is not None:
+def _remove_published(facts: Facts, pointers: Iterable[Pointer]) -> None:
+    places: defaultdict[str, list[Place]] = defaultdict(list)
+    for pointer in pointers:
+        if pointer.object is not None:
+            place = facts.outputs.place(pointer.asset, pointer.partition, pointer.object)
+            places[pointer.io_manager].append(place)
+    _remove_at(facts, places)
+
+
+def _remove_at(facts: Facts, places: Mapping[str, Sequence[Place]]) -> None:
+    for name, removed in places.items():
+        manager = facts.outputs.io_managers.get(name)
+        manager.remove_many(removed)
+        manager.close()
+
+
+def _remove_left_behind(facts: Facts) -> None:
+    """Remove what lies where values lay before their asset had another place."""
+    shared: defaultdict[str, list[Place]] = defaultdict(list)
+    orphans = facts.record.orphans()
+    for location, asset, partition, io_manager in orphans:
         manager = facts.outputs.io_managers.get(io_manager)
-        manager.remove(facts.outputs.place(asset, partition, object_name))
-        manager.close()
-
-
-def _remove_left_behind(facts: Facts, location: str, asset: str, partition: str | None, io_manager: str) -> None:
-    manager = facts.outputs.io_managers.get(io_manager)
-    place = Place(
-        warehouse=facts.outputs.warehouse, asset_key=asset, partition_key=partition, extension=extension_of(location)
-    )
-    if manager.shared_stamp_path(place) is not None:
-        manager.remove(place)
-        manager.close()
-    else:
-        remove_location(facts.outputs.warehouse.parent, location)
+        place = Place(
+            warehouse=facts.outputs.warehouse,
+            asset_key=asset,
+            partition_key=partition,
+            extension=extension_of(location),
+        )
+        if manager.shared_stamp_path(place) is not None:
+            shared[io_manager].append(place)
+        else:
+            remove_location(facts.outputs.warehouse.parent, location)
+    _remove_at(facts, shared)
     with facts.record.transaction():
-        facts.record.forget_orphan(location)
+        for location, *_ in orphans:
+            facts.record.forget_orphan(location)
 
 
 def _object_size(facts: Facts, name: str | None) -> int:

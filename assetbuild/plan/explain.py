@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from assetbuild.errors import Problem, UsageError
 from assetbuild.plan.facts import Facts
 from assetbuild.plan.model import AssetPlan, Cause, Step
 from assetbuild.plan.planner import Planned
@@ -93,7 +94,9 @@ def explain(
 
     Of an asset with partitions one is explained: ``partition``, or the first that is not fresh.
     """
-    part = next(part for part in planned.plan.assets if part.asset == asset)
+    part = next((part for part in planned.plan.assets if part.asset == asset), None)
+    if part is None:
+        raise UsageError(Problem(f"asset {asset!r} has no partitions now", (), "Look at what tells which it has."))
     step = _representative(part, partition)
     place = (asset, step.partition)
     pointer = facts.pointers.get(place)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 from assetbuild.graph.model import Graph
 from assetbuild.record.lock import is_running
 from assetbuild.record.model import Pointer, Standing
 from assetbuild.record.stamps import StampCache
 from assetbuild.record.state import Record
-from assetbuild.store.io import IOManager, Place
+from assetbuild.store.io import IOManager, Place, ValueState
 from assetbuild.store.objects import Objects
 from assetbuild.store.publish import copy_value, location_stamps, path_of
 from assetbuild.store.registry import IOManagers

@@ -188,6 +188,11 @@ class IOManager(ABC):
 
         remove_file(self.placed(place))
 
+    def remove_many(self, places: Sequence[Place]) -> None:
+        """Remove what is published at several places."""
+        for place in places:
+            self.remove(place)
+
     def shared_stamp_path(self, place: Place) -> Path | None:  # noqa: ARG002  # for managers that override it
         """Return the one file that holds the values of many assets, or None when each value has its own place.
 

@@ -6,6 +6,7 @@ Builds run in this thread, one after the other; what happens meanwhile is queued
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import time
@@ -40,6 +41,8 @@ PACKAGES_MOVED = -1
 _INTERRUPTED = 130
 _PACKAGES_QUIET_S = 1.0
 _POLL_S = 2.0
+_TIDY_AFTER_S = 1.0
+_LITTER_MOST = 50
 
 
 class _Stop(Exception):  # noqa: N818  # not an error: the way out of the loop
@@ -63,6 +66,8 @@ class Watcher:
         self._leave: _Stop | None = None
         self._is_warm = False
         self._said: WatchIdle | None = None
+        self._litter = 0
+        """How many loads and builds there were since garbage was collected: they themselves collect none, for speed."""
 
     def run(self) -> int:
         """Watch; return the exit code. Raises for what can only be wrong at the start, such as an unknown selection."""
@@ -158,10 +163,15 @@ class Watcher:
             self._health.tell(state, failing, idle.next_tick)
             self._tell(idle)
         timeout_s = None if due is None or self.intake.is_broken else max(due - time.time(), 0)
+        if self._litter and (timeout_s is None or timeout_s > _TIDY_AFTER_S):
+            if self._litter >= _LITTER_MOST or not self._hear(_TIDY_AFTER_S):
+                gc.collect()
+                self._litter = 0
+            return
         self._hear(timeout_s)
 
-    def _hear(self, timeout_s: float | None) -> None:
-        """Wait until something happens, and take note of it."""
+    def _hear(self, timeout_s: float | None) -> bool:
+        """Wait until something happens, and take note of it; return whether anything did."""
         keys = [self.options.keys.ready] if self.options.keys is not None else []
         ready = wait([self._changes.ready, self._wakeups.ready, *keys], timeout_s)
         if self._changes.ready in ready:
@@ -170,6 +180,7 @@ class Watcher:
             self._hear_signals()
         if self.options.keys is not None and self.options.keys.ready in ready:
             self._hear_keys()
+        return bool(ready)
 
     def _hear_signals(self) -> None:
         numbers = self._wakeups.take()
@@ -188,6 +199,7 @@ class Watcher:
 
     def _take_in(self, batch: Batch) -> frozenset[str]:
         before = self.intake.stage
+        self._litter += 1
         touched = self.intake.take_in(batch)
         if self.intake.packages_moved:
             self._start_again()
@@ -254,6 +266,7 @@ class Watcher:
         return self._take_in(batch) & unfinished
 
     def _after_build(self) -> None:
+        self._litter += 1
         self._hear(0)
         self._observe_if_broken()
         if self._builder.was_interrupted and self._leave is None:

@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,6 +22,7 @@ CHECKOUT = "assetbuild"
 """The requirement that means this checkout, without its extras, as a user would install it."""
 
 ROOT = Path(__file__).parents[2]
+_ONE_AT_A_TIME = threading.Lock()
 
 
 class NotInstalledError(Exception):
@@ -35,21 +37,24 @@ def cache_folder() -> Path:
     return folder
 
 
-def python_of(name: str, requirements: Sequence[str]) -> Path:
+def python_of(requirements: Sequence[str]) -> Path:
     """Return the interpreter of an environment with these packages; make it when it is not there."""
     project = (ROOT / "pyproject.toml").read_bytes() + str(ROOT).encode() if CHECKOUT in requirements else b""
+    name = requirements[0].partition("==")[0]
     mark = hashlib.sha256(repr((sorted(requirements), sys.version)).encode() + project).hexdigest()[:12]
     folder = cache_folder() / "envs" / f"{name}-{mark}"
-    python = folder / "bin" / "python"
-    if not (folder / "complete").exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        _uv("venv", "--quiet", "--python", sys.executable, str(folder))
-        wanted = [
-            part for each in requirements for part in (("--editable", str(ROOT)) if each == CHECKOUT else (each,))
-        ]
-        _uv("pip", "install", "--quiet", "--python", str(python), *wanted)
-        (folder / "complete").touch()
-    return python
+    with _ONE_AT_A_TIME:
+        if not (folder / "complete").exists():
+            _make(folder, requirements)
+    return folder / "bin" / "python"
+
+
+def _make(folder: Path, requirements: Sequence[str]) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    _uv("venv", "--quiet", "--python", sys.executable, str(folder))
+    wanted = [part for each in requirements for part in (("--editable", str(ROOT)) if each == CHECKOUT else (each,))]
+    _uv("pip", "install", "--quiet", "--python", str(folder / "bin" / "python"), *wanted)
+    (folder / "complete").touch()
 
 
 def packages(python: Path, names: Sequence[str]) -> dict[str, str]:

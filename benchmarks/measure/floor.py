@@ -24,7 +24,7 @@ COMMANDS = {
 
 def floors(folder: Path, say: Callable[[str], None]) -> dict[str, Any]:
     """Return wall and processor seconds of each, all in the environment of assetbuild."""
-    python = str(python_of("assetbuild", (CHECKOUT, PYARROW)))
+    python = str(python_of((CHECKOUT, PYARROW)))
     runs = [{name: measured((python, *rest), folder) for name, rest in COMMANDS.items()} for _ in range(ROUNDS)]
     result = {}
     for name in COMMANDS:

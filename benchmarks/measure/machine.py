@@ -25,7 +25,7 @@ def about_machine() -> dict[str, Any]:
         "processor": _processor(),
         "python": platform.python_version(),
         "load_at_start": round(os.getloadavg()[0], 2),
-        "versions": packages(python_of("assetbuild", (CHECKOUT, PYARROW)), names),
+        "versions": packages(python_of((CHECKOUT, PYARROW)), names),
     }
 
 

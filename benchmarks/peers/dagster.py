@@ -171,5 +171,6 @@ DAGSTER_CLI = replace(
     name="Dagster, command line",
     build=("sh", "cli.sh", "{bin}/dagster"),
     largest=200,
+    cases=("cold",),
     note="`dagster asset materialize --select '*'` in one process; its usual executor starts one for each step.",
 )

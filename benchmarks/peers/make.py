@@ -41,5 +41,6 @@ MAKE = Peer(
     build=("sh", "build.sh", "{python}"),
     status=("make", "-q", "PYTHON={python}"),
     help=("make", "--help"),
+    once_from=1000,
     note="`make -j2`. Steps run in two warm workers; the recipe is a small client. Compares times, not contents.",
 )

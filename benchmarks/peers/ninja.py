@@ -44,5 +44,6 @@ NINJA = Peer(
     build=("sh", "build.sh", "{python}"),
     status=("ninja", "-n"),
     help=("ninja", "--version"),
+    once_from=1000,
     note="`ninja -j2`, `restat = 1`. Steps run in two warm workers; the recipe is a small client.",
 )

@@ -47,8 +47,9 @@ os.unlink(where(sys.argv[1]))
 class Peer:
     """A tool. In commands, ``{python}`` is the interpreter of its environment and ``{bin}`` the folder of its programs.
 
-    ``slow`` tools are measured once where others are measured several times. ``largest`` is the number of assets above
-    which it is left out, for the sake of everybody's patience. ``note`` is what a fair reader should know.
+    ``slow`` tools are measured once where others are measured several times, and those with a ``once_from`` from that
+    number of assets on. One that never ``skips`` is not asked often whether nothing is to do. ``largest`` is the number
+    of assets above which it is left out, for the sake of everybody's patience. ``note`` is what a reader should know.
     """
 
     key: str
@@ -65,6 +66,8 @@ class Peer:
     where: str = WHERE
     cases: tuple[str, ...] = ("cold", "noop", "leaf", "equal", "root")
     slow: bool = False
+    skips: bool = True
+    once_from: int = 1_000_000
     largest: int = 1_000_000
     note: str = ""
 
@@ -79,7 +82,7 @@ class Place:
             raise NotInstalledError(message)
         self.peer = peer
         self.folder = folder
-        self.python = python_of(peer.key, peer.requirements)
+        self.python = python_of(peer.requirements)
 
     def write(self, graph: Layered) -> None:
         """Write those files of the project whose text is not what it was."""

@@ -41,5 +41,6 @@ PLAIN = Peer(
     files=files,
     requirements=(PYARROW,),
     build=("{python}", "loop.py"),
+    skips=False,
     note="Knows nothing: every run computes everything.",
 )

@@ -59,6 +59,8 @@ def _assets(size: int, folder: Path, say: Callable[[str], None]) -> dict[str, An
     found: dict[str, Any] = {"assets": size}
     found["load"] = _measure(place, ("list",), 1)
     found["cold"] = _measure(place, ("materialize",), 1)
+    found["first"] = _measure(place, ("materialize",), 1)
+    _measure(place, ("status",), 1)
     found["noop"] = _measure(place, ("materialize",), few)
     found["status"] = _measure(place, ("status",), few)
     graph = graph.edited("leaf")

@@ -88,7 +88,7 @@ print(len(glob.glob("plain/*.parquet")))
 
 def compare_tpch(scale: float, rounds: int, folder: Path, say: Callable[[str], None]) -> dict[str, Any]:
     """Measure cold, nothing to do, and after one table changed, in rounds that alternate with the plain script."""
-    python = python_of("assetbuild", (CHECKOUT, PYARROW))
+    python = python_of((CHECKOUT, PYARROW))
     queries = _queries()
     folder.mkdir(parents=True)
     _write(folder, queries)
@@ -158,7 +158,7 @@ def _place_data(scale: float, folder: Path) -> None:
     """Copy the tables into the project; generate them when this scale factor was never wanted before."""
     kept = cache_folder() / f"tpch-{scale:g}"
     if not (kept / "complete").exists():
-        program = python_of("tpch", GENERATOR).parent / "tpchgen-cli"
+        program = python_of(GENERATOR).parent / "tpchgen-cli"
         subprocess.run([program, "parquet", "-s", f"{scale:g}", "-o", kept], check=True, capture_output=True)
         (kept / "complete").touch()
     (folder / "data").mkdir(exist_ok=True)

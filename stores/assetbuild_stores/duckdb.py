@@ -29,7 +29,7 @@ from assetbuild_stores.duckdb_partitions import (
     Known,
     has_partition,
     look_at_partitions,
-    remove_partition,
+    remove_partitions,
     replace_partitions,
 )
 from assetbuild_stores.duckdb_tables import VALUE, batches, kind_of, quoted, registered, replace_table
@@ -159,15 +159,28 @@ class DuckDBIOManager(ParquetIOManager):
 
     def remove(self, place: Place) -> None:
         """Drop the table, or the rows of the partition and with the last one the table."""
-        if self.exists(place):
+        if place.partition_key is not None:
+            self.remove_many([place])
+        elif self.exists(place):
             schema, table = _table(place)
             connection = self._open(place)
             self._forget(place)
-            if place.partition_key is not None:
-                remove_partition(connection, schema, table, place.partition_key)
-                return  # without a checkpoint, since there may be thousands: close makes one
             connection.execute(f"drop table {quoted(schema)}.{quoted(table)}")
             connection.execute("checkpoint")
+
+    def remove_many(self, places: Sequence[Place]) -> None:
+        """Drop tables and partitions; all partitions of one asset in one transaction."""
+        tables: dict[tuple[Path, str], list[Place]] = {}
+        for place in places:
+            if place.partition_key is None:
+                self.remove(place)
+            else:
+                tables.setdefault((place.warehouse, place.asset_key), []).append(place)
+        for group in tables.values():
+            if self.shared_stamp_path(group[0]).exists():
+                connection = self._open(group[0])
+                self._forget(group[0])
+                remove_partitions(connection, *_table(group[0]), [place.partition_key or "" for place in group])
 
     def close(self) -> None:
         """Close the file, so that others can open it."""

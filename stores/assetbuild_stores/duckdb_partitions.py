@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     _Read = tuple[str, Path, Any]
 
-__all__ = ["Known", "has_partition", "look_at_partitions", "remove_partition", "replace_partitions"]
+__all__ = ["Known", "has_partition", "look_at_partitions", "remove_partitions", "replace_partitions"]
 
 _KEY: Final = "partition_key"
 _NOTHING: Final = '"NULL"'
@@ -117,12 +117,12 @@ def look_at_partitions(
     return found
 
 
-def remove_partition(connection: Any, schema: str, table: str, key: str) -> None:
-    """Remove the rows of a partition, and with the last one the table."""
+def remove_partitions(connection: Any, schema: str, table: str, keys: Sequence[str]) -> None:
+    """Remove the rows of partitions, and with the last one the table."""
     with transaction(connection, schema):
         partitioned = _Partitioned.of(connection, schema, table)
         if partitioned is not None:
-            partitioned.delete([key])
+            partitioned.delete(keys)
             partitioned.settle()
 
 

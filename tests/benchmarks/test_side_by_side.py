@@ -55,7 +55,8 @@ RESULTS = {
     },
     "scaling": {
         "assets": [
-            {"assets": size, **dict.fromkeys(("load", "cold", "noop", "status", "leaf"), CASE)} for size in (10, 100)
+            {"assets": size, **dict.fromkeys(("load", "cold", "first", "noop", "status", "leaf"), CASE)}
+            for size in (10, 100)
         ],
         "partitions": [{"pairs": 100, "missing": "no such thing"}],
     },

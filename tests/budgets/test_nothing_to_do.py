@@ -112,6 +112,8 @@ def test_help_imports_click_and_little_else(tmp_path):
         "assetbuild",
         "assetbuild.cli",
         "assetbuild.cli.entry",
+        "assetbuild.cli.formats",
+        "assetbuild.cli.quick",
         "assetbuild.cli.terminal",
         "assetbuild.errors",
     ]

@@ -229,7 +229,7 @@ def _loaded_modules() -> set[str]:
 def _given(function: Any) -> object:
     try:
         return function()
-    except Exception as error:  # what it raises is an outcome too
+    except Exception as error:  # noqa: BLE001  # what it raises is an outcome too
         return repr(error)
 
 

@@ -125,3 +125,16 @@ def test_workers_started_ahead_are_used(folder):
         assert worker in pool.pids
     finally:
         pool.close()
+
+
+def test_workers_start_when_code_has_changed_and_not_when_nothing_has(folder, pool):
+    build(folder, pool)
+    other = WorkerPool(2)
+    try:
+        assert build(folder, other)
+        assert other.pids == []
+        (folder / "parts" / "factor.py").write_text("FACTOR = 1  # the same\n")
+        assert build(folder, other)  # nothing runs, which nobody could know before
+        assert len(other.pids) == 1
+    finally:
+        other.close()

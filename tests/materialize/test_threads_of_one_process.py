@@ -56,7 +56,7 @@ def test_each_asset_is_built_once(folder, shared):
 
 def test_a_plan_does_not_wait_for_the_build_of_another_thread(folder):
     project = Project.open(folder)
-    seen = []
+    seen: list[str] = []
 
     def look(event):
         if type(event).__name__ == "AssetStarted" and event.asset == "b":
@@ -70,7 +70,7 @@ def test_a_plan_does_not_wait_for_the_build_of_another_thread(folder):
 
 def test_without_waiting_the_other_thread_is_named(folder):
     project = Project.open(folder)
-    said = []
+    said: list[str] = []
 
     def try_too(event):
         if type(event).__name__ == "RunStarted":

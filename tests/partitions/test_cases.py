@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.harness.project_folder import kill_group
 from tests.partitions.test_builds import DAILY, DAYS, JANUARY, MULTI
 
 ONE = """
@@ -90,6 +91,30 @@ def test_workers_build_partitions_side_by_side(parts):
     assert sorted(parts.project.log()) == sorted(
         [*(f"{asset}@{day}" for asset in ("daily", "rolling") for day in DAYS), "monthly@2024-01", "total"]
     )
+    assert parts.build() == {}
+
+
+def test_a_killed_backfill_goes_on_where_it_was(parts):
+    parts.assets(
+        """
+        @asset(partitions=Static([f"k{number:02}" for number in range(20)]))
+        def part(context: Context) -> str:
+            if context.partition_key == "k15":
+                pause("late")
+            return context.partition_key
+        """
+    )
+    gate = parts.project.gate("late")
+    process = parts.project.start("materialize", "-j", "1")
+    gate.wait()
+    kill_group(process)
+    process.communicate()
+    for pipe in ("reached", "release"):
+        (parts.project.channel / f"late.{pipe}").unlink()
+    keys = [f"k{number:02}" for number in range(20)]
+    built = parts.build()["part"]
+    assert built == keys[-len(built) :]
+    assert 5 <= len(built) < 15
     assert parts.build() == {}
 
 
@@ -451,6 +476,49 @@ def test_a_function_of_keys_that_fails_is_shown_with_its_own_frames(parts):
     assert "the function that gives the partitions of asset 'part' failed: ValueError: no network" in said
     assert "in listed" in said
     assert "assetbuild/plan" not in said
+
+
+def test_a_mapping_by_function_holds_in_the_next_command(parts):
+    parts.assets(
+        """
+        @asset(partitions=Static(["a", "b"]))
+        def up(context: Context) -> str:
+            executed(f"up@{context.partition_key}")
+            return context.partition_key
+
+        @asset(partitions=Static(["x", "y"]))
+        def down(up: Annotated[str, Input(partitions=lambda key: {"x": "a", "y": "b"}[key])], context: Context) -> str:
+            executed(f"down@{context.partition_key}")
+            return up
+        """
+    )
+    parts.build()
+    assert parts.value("down", "y") == "b"
+    assert parts.build() == {}
+    assert parts.status("down") == {"x": "fresh", "y": "fresh"}
+
+
+def test_an_asset_that_has_no_partitions_yet_is_no_error(parts):
+    parts.assets(
+        """
+        source("raw", "data/{date}.csv")
+
+        @asset(partitions=Dynamic("raw"))
+        def day(raw) -> int:
+            return 1
+
+        @asset
+        def total(day: dict[str, int]) -> int:
+            executed("total")
+            return len(day)
+        """
+    )
+    assert parts.build() == {"total": [None]}
+    assert parts.value("total") == 0
+    assert parts.status("day") == {}
+    assert "raw" in parts.project.run("show", "day").stdout
+    assert "asset 'day' has no partitions now" in parts.refused("why", "day")
+    assert "there are no partitions yet" in parts.refused("materialize", "day", "--partition", "2024-01-01")
 
 
 def test_two_dimensions_are_asked_for_by_key_and_by_range(parts):

@@ -142,7 +142,7 @@ def test_what_does_not_exist_is_named(said, down, up, key, read, absent):
 
 
 def test_the_last_of_no_keys_does_not_exist():
-    assert reads("last", None, Dynamic("raw/shops"), None, []) == ([], ("the last key",))
+    assert reads("last", None, Dynamic("raw/shops"), None, []) == ([], ("last",))
     assert reads("all", None, Dynamic("raw/shops"), None, []) == ([], ())
 
 
@@ -307,11 +307,26 @@ def test_the_annotation_of_a_function_says_whether_it_gives_one_key():
     def several(key: str) -> list[str]:
         return [key]
 
-    assert [resolve_mapping(said, DAYS, DAYS).is_many for said in (one, several, lambda key: key)] == [
-        False,
-        True,
-        True,
-    ]
+    assert [resolve_mapping(said, DAYS, DAYS).is_many for said in (one, several)] == [False, True]
+
+
+def test_a_function_without_an_annotation_is_asked_for_a_first_key():
+    for said, is_many in (
+        (lambda key: key, False),
+        (lambda key: [key], True),
+        (lambda key: None if key == "2013-01-01" else key, False),
+        (lambda key: {}[key], True),
+    ):
+        assert resolve_mapping(said, DAYS, DAYS).is_many == is_many
+    assert resolve_mapping(lambda key: key, Dynamic("raw/shops"), DAYS).is_many
+
+
+def test_a_function_that_gave_one_key_may_not_give_several():
+    mapping = resolve_mapping(lambda key: key if key < "2013-02" else [key, "2013-01-01"], DAYS, DAYS)
+    bound = mapping.bind(DAYS.key_set(NOW), DAYS.key_set(NOW))
+    assert list(bound.of(3)) == [3]
+    with pytest.raises(DefinitionError, match="gave 2 keys for the key '2013-02-10'"):
+        bound.of(40)
 
 
 @pytest.mark.parametrize(
@@ -350,7 +365,7 @@ def test_a_function_that_fails_is_named(function, message):
 def test_a_function_is_called_for_the_keys_that_are_asked_for():
     called = []
 
-    def before(key):
+    def before(key: str) -> list[str]:
         called.append(key)
         return ["2013-01-01"]
 

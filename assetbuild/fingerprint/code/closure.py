@@ -62,7 +62,7 @@ class CodeFingerprinter:
         """
         self._modules = Modules(first_party or FirstParty(root), files, import_module)
         if last is not None:
-            self._modules.take_over(last._modules)
+            self._modules.take_over(last._modules)  # noqa: SLF001  # an earlier one of this class
         self._packages = Packages(package_policy)
         self._walks: dict[Keep, Walk] = {}
         self._roots: dict[int, tuple[Walk, list[Node]]] = {}

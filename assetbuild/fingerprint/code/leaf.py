@@ -34,8 +34,9 @@ Leaf: TypeAlias = tuple[
     tuple[str, ...],
     tuple[tuple[str, str], ...],
 ]
-"""What is kept; the hash of the names; those of other libraries, and of functions and classes; the edges as they are hashed; the versions of what
-importing the project sets; packages. Plain tuples: ten thousand of them are read in a moment."""
+"""What is kept of names and such; the hash of the names; those of other libraries; those of functions and classes; the
+edges as they are hashed; the versions of what importing the project sets; packages. Plain tuples: ten thousand of them
+are read in a moment."""
 
 _TELLING: Final = frozenset(
     [
@@ -67,7 +68,7 @@ _TELLING: Final = frozenset(
 FunctionTree = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def leaf_of(  # noqa: PLR0913  # all that the version was put together from
+def leaf_of(  # all that the version was put together from
     walk: Walk,
     node: Node,
     tree: FunctionTree,
@@ -99,7 +100,7 @@ def leaf_of(  # noqa: PLR0913  # all that the version was put together from
     return keep, said, tuple(sorted(roots)), tuple(sorted(plain)), "".join(edges), tuple(effects), tuple(packages)
 
 
-def again(  # noqa: PLR0913  # what is kept, and what is new
+def again(  # what is kept, and what is new
     leaf: Leaf, tree: FunctionTree, bound: Container[str], scheme: str, *, has_walrus: bool
 ) -> tuple[str, str] | None:
     """Return the code version and the function's own hash; None when its names may stand for something else now."""
