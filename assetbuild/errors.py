@@ -16,7 +16,6 @@ facts, and one last line that says what to do.
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -123,5 +122,7 @@ class BusyError(AssetbuildError):
 
 def closest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name most like ``name``, or None when none is near."""
+    import difflib  # noqa: PLC0415  # only mistakes need it
+
     found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
     return found[0] if found else None

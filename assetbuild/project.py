@@ -126,11 +126,6 @@ class Project:
         """What the project's settings file says."""
         return self._loaded().settings
 
-    @property
-    def last_loaded(self) -> Stage | None:
-        """What was loaded last; nothing is read to answer."""
-        return self._stage
-
     def reload(self, *, functions: bool = False, anew: bool = False) -> Stage:
         """Load the definitions as they are now, whatever the stamps of their files say.
 

@@ -14,8 +14,8 @@ from assetbuild.cli.options import json_option, open_project, selection_argument
 from assetbuild.cli.terminal import Cell, Terminal
 from assetbuild.declare.definitions import Origin, Out, SourceDefinition
 from assetbuild.errors import Problem, UsageError
-from assetbuild.graph.build import relative_place
 from assetbuild.graph.model import Graph
+from assetbuild.graph.places import relative_place
 from assetbuild.graph.render import as_json as graph_as_json
 from assetbuild.graph.render import as_mermaid, as_svg, as_tree
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib import import_module
@@ -162,6 +161,8 @@ def _usage_problem(error: click.ClickException) -> Problem:
 
 
 def _report_bug(terminal: Terminal, error: Exception) -> int:
+    import traceback  # noqa: PLC0415  # 5 ms, and only a bug needs it
+
     what = traceback.format_exception_only(error)[-1].strip()
     problem = Problem(
         f"a bug in assetbuild {__version__}: {what}",

@@ -150,5 +150,4 @@ class _JsonLines:
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now % 1 * 1000):03}Z"
         said = event.as_json()
         line = json.dumps({"event": said.pop("event"), "time": stamp, **said}, default=str)
-        self._terminal.stdout.write(line + "\n")
-        self._terminal.stdout.flush()
+        self._terminal.print(line)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import heapq
 import inspect
-import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from assetbuild.errors import DefinitionError, Problem, closest
 from assetbuild.graph.annotations import Annotation, namespace_of, read_annotation
 from assetbuild.graph.model import Asset, AssetInput, Graph, Source
 from assetbuild.graph.partitions import Partitions
+from assetbuild.graph.places import relative_place
 
 if TYPE_CHECKING:
     from assetbuild.declare.automation import AutomationDefinition
@@ -55,13 +55,6 @@ def graph_on_demand(definitions: Sequence[Definition], *, root: Path) -> Graph:
     graph = Graph((), ())
     graph.assets = _OnDemand(_GraphBuilder(root, definitions, None, None, None))
     return graph
-
-
-def relative_place(origin: Origin, root: Path) -> tuple[str, int]:
-    """Return file and line of an origin, the file relative to the project folder where it lies inside."""
-    file = origin.file
-    prefix = f"{root}{os.sep}"
-    return (Path(file[len(prefix) :]).as_posix() if file.startswith(prefix) else file), origin.line
 
 
 class _GraphBuilder:

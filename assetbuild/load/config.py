@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from assetbuild.errors import Problem, UsageError, closest
 from assetbuild.fingerprint.encoding import digest
 from assetbuild.fingerprint.recipe import Shown
-from assetbuild.graph.build import relative_place
 from assetbuild.graph.model import Asset, Graph
+from assetbuild.graph.places import relative_place
 from assetbuild.load.settings import Settings
 
 if TYPE_CHECKING:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import traceback
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import traceback
 
 __all__ = ["user_traceback"]
 
@@ -15,6 +18,8 @@ def user_traceback(error: BaseException, root: Path | None = None) -> str:
 
     Frames below ``root`` are the user's; without ``root``, or when none is, all but assetbuild's own are kept.
     """
+    import traceback  # noqa: PLC0415  # with what it imports 5 ms, and only failures need it
+
     shown = traceback.TracebackException.from_exception(error, compact=True)
     _keep(shown, str(root) if root is not None else None)
     return "".join(shown.format()).rstrip("\n")

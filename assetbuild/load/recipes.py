@@ -12,8 +12,8 @@ from assetbuild.fingerprint.code.closure import LeafFunction
 from assetbuild.fingerprint.code.packages import Packages
 from assetbuild.fingerprint.encoding import digest
 from assetbuild.fingerprint.recipe import Recipe, Shown, environment_part
-from assetbuild.graph.build import relative_place
 from assetbuild.graph.model import Asset
+from assetbuild.graph.places import relative_place
 from assetbuild.load.config import MASK, ResolvedConfig
 from assetbuild.load.definitions import Definitions
 from assetbuild.load.settings import Settings

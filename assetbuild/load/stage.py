@@ -171,8 +171,16 @@ def _load(
         reads.include(last.reads)
     files = {path: file.version for path, file in definitions.importer.files.items()}
 
+    kept: list[str] = []
+
     def keep() -> str:
-        return write_manifest(settings, graph, recipes, files, reads, definitions)
+        # Once, but not before there is a folder for it.
+        if not kept or not settings.state_folder.is_dir():
+            reason = write_manifest(settings, graph, recipes, files, reads, definitions)
+            if not settings.state_folder.is_dir():
+                return reason
+            kept.append(reason)
+        return kept[0]
 
     unkept = keep() if is_whole else ""
     trace = trace_of(settings, files, reads, stamps)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shlex
 import sys
 import time
@@ -76,7 +75,7 @@ def default_jobs() -> int:
 
 def new_run_id() -> str:
     """Return a name for a run; names sort by time."""
-    return f"{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(3)}"
+    return f"{time.strftime('%Y%m%dT%H%M%S')}-{os.urandom(3).hex()}"
 
 
 def prepare_state_folder(settings: Settings) -> None:

@@ -75,6 +75,7 @@ class SharedFiles:
                 doubtful.add(str(path))
         for path_text in doubtful:
             del self._verified[path_text]
+        outputs.begin_writing()
 
     @property
     def is_open(self) -> bool:

@@ -18,8 +18,8 @@ from typing import Any
 from assetbuild.declare.context import Context
 from assetbuild.errors import AssetbuildError, AssetError, Problem
 from assetbuild.graph.annotations import keeps_promise, shown
-from assetbuild.graph.build import relative_place
 from assetbuild.graph.model import Asset, Graph
+from assetbuild.graph.places import relative_place
 from assetbuild.load.config import MASK, secret_texts, validate
 from assetbuild.load.errors import user_traceback
 from assetbuild.load.settings import Settings

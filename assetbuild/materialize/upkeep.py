@@ -248,8 +248,14 @@ def _remove_published(facts: Facts, pointers: Iterable[Pointer]) -> None:
 def _remove_at(facts: Facts, places: Mapping[str, Sequence[Place]]) -> None:
     for name, removed in places.items():
         manager = facts.outputs.io_managers.get(name)
+        shared = manager.shared_stamp_path(removed[0])
+        was_recorded = shared is not None and facts.record.shared_stamps().get(str(shared)) == manager.stamp(removed[0])
         manager.remove_many(removed)
         manager.close()
+        # What else lies in the file is as it was.
+        if was_recorded and (stamp := manager.stamp(removed[0])) is not None:
+            with facts.record.transaction():
+                facts.record.set_shared_stamp(str(shared), stamp)
 
 
 def _remove_left_behind(facts: Facts) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from assetbuild.errors import Problem
-from assetbuild.graph.build import relative_place
 from assetbuild.graph.model import Asset
+from assetbuild.graph.places import relative_place
 from assetbuild.plan.edges import Edge
 from assetbuild.plan.states import AssetState, SourcePlaces
 

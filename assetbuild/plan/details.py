@@ -9,7 +9,7 @@ from typing import Any
 from assetbuild.declare.definitions import Out, SourceDefinition
 from assetbuild.declare.metadata import as_json
 from assetbuild.errors import UsageError
-from assetbuild.graph.build import relative_place
+from assetbuild.graph.places import relative_place
 from assetbuild.plan.facts import Facts
 from assetbuild.plan.model import Step
 from assetbuild.record.model import Materialization

@@ -13,8 +13,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from assetbuild.errors import AssetbuildError, Problem, UsageError
-from assetbuild.graph.build import relative_place
 from assetbuild.graph.model import Asset, Graph, Source
+from assetbuild.graph.places import relative_place
 from assetbuild.load.errors import user_traceback
 from assetbuild.plan.outputs import Outputs
 from assetbuild.record.model import Pointer

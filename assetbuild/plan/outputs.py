@@ -51,8 +51,11 @@ class Outputs:
         self.stamps = stamps
         self._record = record
         self._shared: Mapping[str, str] = record.shared_stamps()
-        self._seen: dict[tuple[str, str | None, str, str], OutputState] = {}
-        """What was found in a shared file of this stamp, of the values that were looked at together."""
+        self._shares: frozenset[str] | None = None
+        """The IO managers in use that keep many values in one file."""
+        self._seen: dict[tuple[str, str | None, str], tuple[str, OutputState]] = {}
+        """Of values in shared files: under which stamp they were looked at together, and what was found."""
+        self._is_writing = False
         self.moved: dict[tuple[str, str | None], str] = {}
         """New stamps of values that were touched but are intact, for a build to write back."""
 
@@ -78,16 +81,17 @@ class Outputs:
         if stamp is None:
             return "gone"
         shared = manager.shared_stamp_path(place)
+        value = (pointer.asset, pointer.partition, pointer.data_version)
         if shared is None:
             if stamp == pointer.stamp:
                 return "intact"
         elif self.is_recorded(str(shared), stamp) or self.is_recorded(str(shared), manager.stamp(place)):
             return "intact"
+        elif (seen := self._seen.get(value)) is not None and (self._is_writing or seen[0] == stamp):
+            return seen[1]
         name = f"output:{pointer.location}"
         if self.stamps.version(name, stamp) == pointer.data_version:
             return "intact"
-        if (seen := self._seen.get((pointer.asset, pointer.partition, pointer.data_version, stamp))) is not None:
-            return seen
         if not manager.exists(place):
             return "gone"
         if not manager.is_intact(place, self.objects.path(pointer.object), pointer.data_version):
@@ -127,12 +131,40 @@ class Outputs:
                 found[index] = stamp is not None and stamp == standing[index][6]
         return found
 
+    def begin_writing(self) -> None:
+        """Note that a build begins: what its plan found in shared files holds, though it moves their stamps itself."""
+        self._is_writing = True
+
+    def look_together(self, asset: str, standing: Sequence[Standing]) -> None:
+        """Look at once at the values of an asset in shared files that ``state`` would have to look at one by one."""
+        if self._shares is None:
+            self._shares = frozenset(
+                name for name in self._record.used_io_managers() if self.io_managers.get(name).one_writer
+            )
+        for name in self._shares:
+            indices = [i for i, value in enumerate(standing) if value[4] == name and value[3] is not None]
+            if len(indices) < 2:  # noqa: PLR2004  # one is looked at by itself
+                continue
+            partition, _, _, object_name, _, location, _ = standing[indices[0]]
+            place = self.place(asset, partition or None, object_name)
+            manager = self.io_managers.get(name)
+            shared, stamp = manager.shared_stamp_path(place), manager.stamp(place)
+            if shared is not None and manager.location(place) == location and not self.is_recorded(str(shared), stamp):
+                self._intact(asset, standing, indices, stamp)
+
     def _intact(self, asset: str, standing: Sequence[Standing], indices: Sequence[int], stamp: str | None) -> list[int]:
         """Return which values in one shared file are intact: as a look at this stamp found before, or does now."""
         if stamp is None:
             return []
         seen = [i for i in indices if self.stamps.version(f"output:{standing[i][5]}", stamp) == standing[i][2]]
-        asked = sorted(set(indices) - set(seen))
+        known = set(seen)
+        for i in seen:
+            self._seen[asset, standing[i][0] or None, standing[i][2]] = (stamp, "intact")
+        asked = [
+            i
+            for i in indices
+            if i not in known and self._seen.get((asset, standing[i][0] or None, standing[i][2]), ("", ""))[0] != stamp
+        ]
         values = [
             (self.place(asset, standing[i][0] or None, name), self.objects.path(name), standing[i][2])
             for i in asked
@@ -142,7 +174,7 @@ class Outputs:
         intact: list[int] = []
         for i, state in zip(asked, manager.look_at(values), strict=True):
             partition, _, data_version, _, _, location, _ = standing[i]
-            self._seen[asset, partition or None, data_version, stamp] = state
+            self._seen[asset, partition or None, data_version] = (stamp, state)
             if state != "intact":
                 continue
             intact.append(i)

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 
 from assetbuild.errors import DefinitionError, Problem, UsageError
 from assetbuild.fingerprint.recipe import edge_order
-from assetbuild.graph.build import relative_place
 from assetbuild.graph.model import Asset, AssetInput
+from assetbuild.graph.places import relative_place
 from assetbuild.plan.absent import reading_problems
 from assetbuild.plan.asked import Asked
 from assetbuild.plan.edges import Edge
@@ -264,6 +264,8 @@ class Planner:
         left: set[int] = set()
         for key in group:
             asset, state, edges = self.facts.graph.assets[key], self.states[key], self.edges[key]
+            if state.keys is not None:
+                self.facts.outputs.look_together(key, list(self.facts.pointers.standing(key).values()))
             # What reads an earlier place of its own is judged in that order, one by one.
             if state.is_open or any(edge.is_own for edge in edges) or key in self.judge.forced:
                 return places

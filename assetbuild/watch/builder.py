@@ -59,7 +59,6 @@ class Builder:
         self._options.on_event(BuildRequested(reason, selection))
         self._cut_off.assets = frozenset()
         self.was_interrupted = False
-        loaded = self._intake.stage
         options: dict[str, Any] = {
             "jobs": self._options.jobs,
             "keep_going": self._options.keep_going,
@@ -76,8 +75,6 @@ class Builder:
             self._options.on_event(BuildFailed(error.problems))
             return None
         self._account_for(report)
-        if self._intake.stage is loaded:
-            self._intake.settled(self.project.last_loaded)
         self.was_interrupted = report.status == "interrupted" and not self._cut_off.assets
         return report
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import NoReturn
 
-from assetbuild.errors import AssetbuildError, DefinitionError, Problem
+from assetbuild.errors import AssetbuildError, DefinitionError, Problem, UsageError
 from assetbuild.fingerprint.encoding import hash_bytes
+from assetbuild.graph.selection import select
 from assetbuild.load.settings import Settings
 from assetbuild.load.stage import Stage
 from assetbuild.materialize.events import Event
@@ -57,6 +59,8 @@ class Intake:
         self._tell = tell
         self._loads_anew = loads_anew
         self._seen: dict[str, str] = {}
+        self._named: object = None
+        self._other_sources: list[str] = []
 
     @property
     def is_broken(self) -> bool:
@@ -82,17 +86,19 @@ class Intake:
         if not meaning:
             return frozenset()
         before, was_broken = self.stage, self.is_broken
-        if (meaning.loads or was_broken or self._is_other_code(meaning.code)) and not self._load(functions=True):
+        others = self._other_code(meaning.code)
+        if (meaning.loads or was_broken or others) and not self._load(functions=True):
             return frozenset()
         assert self.stage is not None  # noqa: S101  # it loads
         keys = self.stage.graph.sources if meaning.is_folder or before is None else meaning.sources
         touched = self._compare(before, keys)
         if self.stage is not before or meaning.is_folder:
-            self._look_where()
+            self._look_where(anew=meaning.is_folder)
         if was_broken:
             self._tell(DefinitionsMended())
         if touched:
-            self._tell(SomethingChanged(paths, batch.everything))
+            found = tuple(sorted({*others, *self._other_sources}))  # a recheck may be faster than the events
+            self._tell(SomethingChanged(paths or found, batch.everything))
         elif paths and not was_broken:
             self._tell(NothingAffected(paths, tuple(sorted(self.failing))))
         return touched
@@ -116,11 +122,6 @@ class Intake:
         self.owed &= self.assets
         self.failing = (self.failing & self.assets) - touched
         return touched
-
-    def settled(self, stage: Stage | None) -> None:
-        """Take note that a build used these definitions, which it may have loaded itself."""
-        if stage is not None and not self.is_broken:
-            self.stage = stage
 
     def blocked(self) -> frozenset[str]:
         """Return the assets that wait for one that fails and has not changed."""
@@ -148,14 +149,14 @@ class Intake:
             meaning |= Meaning(code=frozenset(self.stage.files))
         return tuple(sorted(found)), meaning
 
-    def _is_other_code(self, paths: Iterable[str]) -> bool:
+    def _other_code(self, paths: Iterable[str]) -> list[str]:
         known = self.stage.files if self.stage is not None else {}
-        return any(_version(path) != known.get(path) for path in paths)
+        return [_relative(path, self.project.root) for path in paths if _version(path) != known.get(path)]
 
     def _load(self, *, functions: bool, is_first: bool = False) -> bool:
         try:
             stage = self.project.reload(functions=functions, anew=self._loads_anew)
-            chosen = self.project.select(self.selection)
+            chosen = select(stage.graph, self.selection, verdicts=_no_verdicts)
             stage.recipes.check(stage.graph.closure(chosen))
         except AssetbuildError as error:
             if is_first and not isinstance(error, DefinitionError):
@@ -172,12 +173,32 @@ class Intake:
         now = source_versions(stage, keys)
         moved = frozenset(key for key, version in now.items() if self._seen.get(key) != version)
         self._seen.update(now)
+        self._other_sources = [str(stage.graph.sources[key].definition.path) for key in moved]
         return moved
 
-    def _look_where(self) -> None:
+    def _look_where(self, *, anew: bool = False) -> None:
+        """Find out what to watch, unless it follows from the same as before: most edits change no name."""
         stage = self.stage
         settings = stage.settings if stage is not None else Settings(self.project.root)
+        named = (settings.warehouse, self.assets, self.is_broken, None if stage is None else _names(stage))
+        if named == self._named and not anew:
+            return
+        self._named = named
         self.watched = watched_files(settings, stage, self.assets, self._config_file, is_broken=self.is_broken)
+
+
+def _no_verdicts() -> NoReturn:
+    raise UsageError(
+        Problem(
+            "'status:' and 'changed:' select what is stale now, and a watcher stays",
+            advice="Watch assets by key, group or tag: only what is stale is built anyway.",
+        )
+    )
+
+
+def _names(stage: Stage) -> object:
+    sources = {key: source.definition.path for key, source in stage.graph.sources.items()}
+    return set(stage.files), stage.read_files, stage.read_folders, sources
 
 
 def _version(path: str) -> str | None:

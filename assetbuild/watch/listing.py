@@ -14,7 +14,7 @@ from assetbuild.declare.automation import OnCron, OnFreshness, ScheduleDefinitio
 from assetbuild.declare.cron import latest_tick
 from assetbuild.declare.durations import duration_text
 from assetbuild.errors import AssetbuildError, BusyError, Problem, UsageError, closest
-from assetbuild.graph.build import relative_place
+from assetbuild.graph.places import relative_place
 from assetbuild.materialize.report import Report
 from assetbuild.project import Project
 from assetbuild.record.ticks import AutomationState, Tick

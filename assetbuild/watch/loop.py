@@ -280,8 +280,8 @@ class Watcher:
 
     def _pressed(self, key: str) -> None:
         if self.intake.is_broken:
-            return
-        if key in {"r", "f"}:
+            self._pending |= Batch({}, recheck=key == "r")
+        elif key in {"r", "f"}:
             self._said = None
             self.intake.failing, self.intake.owed = frozenset(), frozenset()
             selection = self.options.selection
@@ -304,10 +304,8 @@ class Watcher:
         requests = self.automation.due(time.time(), self.project)
         for text in self.automation.notices():
             self._tell(Noticed(text))
-        for request in requests:
+        for request in requests:  # all of them: one that is not taken any more is told of, too
             self._carry_out(request)
-            if self._leave is not None:
-                break
 
     def _carry_out(self, request: Request) -> None:
         assert self.automation is not None  # noqa: S101  # the request is its own

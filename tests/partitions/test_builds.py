@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
+
+from tests.harness.project_folder import ProjectFolder
+from tests.partitions.conftest import Parts
 
 JANUARY = [f"2024-01-{day:02}" for day in range(1, 32)]
 
@@ -34,13 +39,24 @@ def total(daily: dict[str, int]) -> int:
 DAYS = [*JANUARY, "2024-02-01", "2024-02-02"]
 
 
-@pytest.fixture
-def daily(parts):
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
     """Thirty-three days, their month, a rolling window and a total; all built."""
+    parts = Parts(ProjectFolder(tmp_path_factory.mktemp("built") / "shop"))
     parts.days(dict.fromkeys(DAYS, 1))
     parts.assets(DAILY)
     assert parts.build() == {"daily": DAYS, "monthly": ["2024-01"], "rolling": DAYS, "total": [None]}
-    return parts
+    return parts.project
+
+
+@pytest.fixture
+def daily(built, request):
+    """A copy of it for each test; left built, it must equal a clean build."""
+    parts = Parts(built.copy(f"copy-{request.node.name[:40]}"))
+    yield parts
+    if parts.project.settled:
+        parts.project.check_equals_clean_build()
+    shutil.rmtree(parts.project.root)
 
 
 def test_a_second_build_runs_nothing(daily):

@@ -194,8 +194,21 @@ def test_one_watcher_for_an_asset_and_several_for_a_project(shop):
 
 def test_usage_errors_end_it_at_once(shop):
     assert "no asset" in shop.refuse("watch", "--headless", "totl")
+    assert "a watcher stays" in shop.refuse("watch", "--headless", "status:stale")
     assert "takes no config" in shop.refuse("watch", "--headless", "--set", "total.x=1")
     shop.refuse("watch", "--headless", "--jobs", "0", "--on-change", "restart")
+
+
+def test_it_builds_in_its_own_process_and_stops_at_a_failure_when_asked(shop):
+    with watching(shop, "-j", "0", "--stop-on-failure") as watch:
+        shop.write("helper.py", "def factor():\n    return 1 / 0\n")
+        shop.edit("return 7", "return 8")
+        watch.idle("failing")
+        watch.forget()
+        shop.write("helper.py", "def factor():\n    return 3\n")
+        watch.idle()
+        assert set(watch.built) >= {"scaled", "total"}
+    shop.check_equals_clean_build()
 
 
 def test_health_says_how_it_is(shop, tmp_path):
