@@ -103,6 +103,7 @@ class Importer(importlib.abc.MetaPathFinder):
         self._roots.add(f"{self.root}{os.sep}")
         for name in self.loaded():
             del sys.modules[name]
+        self.journal.forget(list(self.journal.entries))
 
     def loaded(self) -> dict[str, ModuleType]:
         """Return the first-party modules that are loaded, by name: those that ``purge`` forgets."""

@@ -28,7 +28,7 @@ from assetbuild import __version__
 from assetbuild.fingerprint.code.source import FirstParty
 from assetbuild.fingerprint.encoding import digest, hash_bytes
 from assetbuild.fingerprint.recipe import Recipe, Shown
-from assetbuild.graph.model import Graph, Source
+from assetbuild.graph.model import Graph
 
 if TYPE_CHECKING:
     from assetbuild.load.definitions import Definitions
@@ -268,7 +268,8 @@ def shifted_graph(graph: Graph, shifts: Mapping[str, Mapping[int, int]]) -> Grap
     for asset in graph.assets.values():
         definition = moved(asset.definition)
         assets.append(replace(asset, definition=definition))
-    return Graph(assets, [Source(source.key, moved(source.definition)) for source in graph.sources.values()])
+    sources = [replace(source, definition=moved(source.definition)) for source in graph.sources.values()]
+    return Graph(assets, sources, map(moved, graph.automations.values()))
 
 
 def shifted_recipes(

@@ -16,7 +16,7 @@ from assetbuild.plan.outputs import extension_of
 from assetbuild.plan.planner import Planned, Planner
 from assetbuild.plan.states import places_in
 from assetbuild.record.model import Pointer, Trace
-from assetbuild.store.io import Place
+from assetbuild.store.io import IOManager, Place
 from assetbuild.store.publish import remove_location
 
 __all__ = ["GcItem", "GcReport", "Limits", "accept", "clean", "collect"]
@@ -241,7 +241,13 @@ def _remove_published(facts: Facts, pointers: Iterable[Pointer]) -> None:
     for pointer in pointers:
         if pointer.object is not None:
             place = facts.outputs.place(pointer.asset, pointer.partition, pointer.object)
-            places[pointer.io_manager].append(place)
+            manager = facts.outputs.io_managers.get(pointer.io_manager)
+            is_file = type(manager).remove is IOManager.remove
+            if is_file and pointer.location and pointer.asset not in facts.graph.assets:
+                # Nobody knows any more which dimensions its keys had, and so what its folders are called.
+                remove_location(facts.outputs.warehouse.parent, pointer.location)
+            else:
+                places[pointer.io_manager].append(place)
     _remove_at(facts, places)
 
 

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Builder"]
 
+_WARM = 2
+"""Enough for the first asset after a save. The others start when they are needed: each takes the memory of pandas."""
+
 
 class Builder:
     """Runs the builds of a watcher, one after the other."""
@@ -112,10 +115,10 @@ class Builder:
     # -- workers
 
     def warm_workers(self) -> None:
-        """Start all workers, and let them load the project while nobody waits for them."""
+        """Start workers, and let them load the project while nobody waits for them."""
         self.renew_workers()
         if self._pool is not None and self._pool.setup is not None:
-            self._pool.warm()
+            self._pool.warm(_WARM)
 
     def renew_workers(self) -> None:
         """Let the workers load the new code already, while it is being planned."""

@@ -102,13 +102,20 @@ class Count:
     rows: int
 
 
-def counted(project: Path, arguments: Sequence[str], out: Path) -> Count:
-    """Run ``assetbuild`` twice with the same arguments and count: its imports, and then what it reads of its record."""
+def counted(project: Path, arguments: Sequence[str], out: Path, *, before: Path | None = None) -> Count:
+    """Run ``assetbuild`` twice with the same arguments and count: its imports, and then what it reads of its record.
+
+    ``before`` is a file to delete before each.
+    """
+    if before is not None:
+        before.unlink(missing_ok=True)
     plain = _run(project, arguments, out, {})
+    if before is not None:
+        before.unlink(missing_ok=True)
     watched = _run(project, arguments, out, {"COUNT_ROWS": "1"})
 
     def own(paths: list[str]) -> tuple[str, ...]:
-        return tuple(path for path in paths if path.startswith(str(project)))
+        return tuple(path for path in paths if f"{path}/".startswith(f"{project}/"))
 
     return Count(
         plain["code"],

@@ -111,6 +111,13 @@ def test_code_that_changes_makes_every_key_stale(daily):
     assert daily.build() == {"daily": DAYS}
 
 
+def test_a_comment_makes_no_key_stale(daily):
+    daily.project.edit("DAYS = Daily(", "# Up to the day before yesterday.\nDAYS = Daily(")
+    assert set(daily.status("daily").values()) == {"fresh"}
+    assert set(daily.status("rolling").values()) == {"fresh"}
+    assert daily.build() == {}
+
+
 def test_one_partition_of_changed_code_is_built_alone(daily):
     daily.project.edit("return sum(raw", "return 0 + sum(raw")
     assert daily.build("daily", "--partition", "2024-01-05") == {"daily": ["2024-01-05"]}

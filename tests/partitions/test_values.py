@@ -251,6 +251,10 @@ def test_hive_folders_are_a_layout_like_the_other(parts):
     parts.project.run("clean", "sales")
     assert not parts.project.path("warehouse/sales").exists()
     assert parts.build() == {"sales": keys}
+    parts.project.edit("def sales(", "def other(")
+    parts.project.edit('f"sales@', 'f"other@')
+    parts.project.run("gc")
+    assert not parts.project.path("warehouse/sales").exists()
 
 
 def test_an_asset_among_the_partitions_of_another_is_refused(parts):

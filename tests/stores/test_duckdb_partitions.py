@@ -231,6 +231,36 @@ def test_a_batch_is_published_as_a_whole_or_not_at_all(manager, publish, make, q
     assert query(ROWS) == [("1", 5, None), ("2", 6, 1), ("9", 9, None)]
 
 
+def test_many_are_looked_at_and_removed_as_one_by_one(manager, publish, query):
+    days = {
+        "same": {"x": [1, 2], "s": ["a", None]},
+        "zone": {"x": [1], "t": pa.array([1], pa.timestamp("us", "Europe/Berlin"))},
+        "empty": {"x": pa.array([], "int64")},
+        "changed": {"x": [3, 4]},
+        "more": {"x": [5]},
+        "gone": {"x": [6]},
+        "wider": {"x": [0.5]},
+    }
+    values = [publish(key, **columns) for key, columns in days.items()]
+    query("update raw.days set x = 9 where x = 4")
+    query("insert into raw.days by name select 'more' as partition_key, 5 as x")
+    query("delete from raw.days where partition_key = 'gone'")
+    expected = ["intact", "intact", "intact", "changed", "changed", "gone", "intact"]
+    assert manager.look_at(values) == expected
+    assert [manager.look_at([value])[0] for value in values] == expected
+    assert [manager.is_intact(*value) for value in values] == [state == "intact" for state in expected]
+    manager.remove_many([place for place, *_ in values[1:]])
+    assert query("select partition_key, x from raw.days") == [("same", 1.0), ("same", 2.0)]
+    manager.remove_many([values[0][0]])
+    assert manager.look_at(values) == ["gone"] * 7
+
+
+def test_rows_of_one_partition_may_lie_apart(manager, publish, query):
+    values = [publish(key, x=[1, 2]) for key in ("a", "b", "c", "d")]
+    query("create or replace table raw.days as from raw.days order by x, partition_key")
+    assert manager.look_at(values) == ["intact"] * 4
+
+
 def test_assets_with_and_without_partitions_go_in_one_batch(manager, make, warehouse, query):
     day, other = make("1", pa.table({"x": [1]})), make("1", pa.table({"y": [2]}), "others")
     place, published, version = make(None, pa.table({"z": [3]}), "whole")
