@@ -185,11 +185,16 @@ class Project:
         with self._facts() as facts:
             plan = self._planner(facts, selection, only=only, force=force, asked=asked).plan().plan
             stage = self._loaded()
-        if plan.is_fresh and not (selection or only or force or plan.warnings or plan.orphans or self.warnings):
+        if not (selection or only or force) and asked == Asked():
+            self._note_standstill(stage, plan, began_ns)
+        return plan
+
+    def _note_standstill(self, stage: Stage, plan: Plan, began_ns: int) -> None:
+        """Note how the project lies, when a plan of all of it found nothing to do and nothing to tell."""
+        if plan.is_fresh and not (plan.warnings or plan.orphans or self.warnings):
             from assetbuild.load.standstill import keep_standstill  # noqa: PLC0415  # only when nothing is to do
 
             keep_standstill(stage, began_ns=began_ns)
-        return plan
 
     def status(self, selection: str | Sequence[str] = (), *, partition: str | None = None) -> Plan:
         """Return the plan of the selection: each asset, and each partition, with its status and causes."""
@@ -255,6 +260,7 @@ class Project:
         asked: Asked,
     ) -> Report | None:
         """Plan and run under the lock; return None when the code changed before it could be handed to workers."""
+        began_ns = time.time_ns()
         stage = self._loaded(functions=options.jobs == 0)
         prepare_state_folder(stage.settings)
         if stage.keep is not None:
@@ -274,7 +280,10 @@ class Project:
                 return None
             loaded = Loaded(stage.settings, stage.graph, bundle, stage.config)
             with old_objects_aside():
-                return run_build(planner, planned, loaded, options, new_run_id())
+                report = run_build(planner, planned, loaded, options, new_run_id())
+        if not (selection or only or force) and asked == Asked():  # the record is closed now, and lies as it will
+            self._note_standstill(stage, planned.plan, began_ns)
+        return report
 
     def _nothing_to_do(
         self, error: Exception, selection: str | Sequence[str], *, only: bool, force: bool, asked: Asked

@@ -45,6 +45,9 @@ VERDICTS = {
     "wrong": "**not noticed: wrong value**",
     "fails": "**fails**",
 }
+BUSY = 1.0
+"""A load average from which on figures are not worth much: something else was at work."""
+
 Results = Mapping[str, Any]
 
 
@@ -110,11 +113,12 @@ def _machine(results: Results) -> str:
         for name, version in sorted(tools.items(), key=lambda each: each[0].lower())
         if version and name not in ("assetbuild", "plain loop")
     )
+    busy = " **The machine was busy: take these figures for an example.**" if about["load_at_start"] > BUSY else ""
     return (
         f"Measured on {about['date']} with the `{results['profile']}` profile: {about['system']}, "
         f"{about['processor']}, {about['cores']} cores, {about['memory_gb']} GB, Python {about['python']}, {versions}. "
         f"Peers: {peers}. "
-        f"Load average at the start: {about['load_at_start']}."
+        f"Load average at the start: {about['load_at_start']}.{busy}"
     )
 
 

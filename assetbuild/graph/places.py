@@ -1,4 +1,4 @@
-"""Where things are declared, as people know it. Apart from ``build``, which an answer from the manifest need not import."""
+"""Where things are declared, as people know it. Apart from ``build``, which an answer from the manifest needs not."""
 
 from __future__ import annotations
 

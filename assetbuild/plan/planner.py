@@ -352,9 +352,10 @@ class Planner:
 
     def _orphans(self) -> tuple[str, ...]:
         graph = self.facts.graph
-        found = list(self.facts.pointers.assets() - set(graph.assets))
+        known = self.facts.pointers.assets()
+        found = list(known - set(graph.assets))
         for key, asset in graph.assets.items():
-            if key in self.facts.pointers.assets():
+            if key in known:
                 found.extend(self._dropped(asset))
         return tuple(sorted(found))
 

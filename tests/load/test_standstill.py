@@ -136,3 +136,17 @@ def test_a_change_in_the_very_moment_of_the_plan_is_not_noted(shop):
         shop.run("status")
         shop.write("data/orders.txt", str(number + 100))
         assert shop.run("status", "--exit-code", exit_code=3).exit_code == 3
+
+
+def test_a_build_with_nothing_to_do_notes_it_too(shop):
+    shop.path(".assetbuild/standstill").unlink()
+    shop.run("materialize", cold=True)
+    assert answers_at_once(shop)
+
+
+def test_a_plan_of_a_part_notes_nothing(shop):
+    shop.path(".assetbuild/standstill").unlink()
+    shop.write("helpers.py", "def shout(text):\n    return text.lower()\n")
+    shop.run("materialize", "-n", "--missing-only", cold=True)
+    assert not shop.path(".assetbuild/standstill").exists()
+    assert shop.build() == {"report": ["code"]}
