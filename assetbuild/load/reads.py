@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["Reads", "tracing"]
+__all__ = ["Reads", "tracing", "untraced"]
 
 _LIBRARY = tuple({os.path.realpath(folder) + os.sep for folder in (sys.prefix, sys.base_prefix)})
 _OWN = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
@@ -96,6 +96,17 @@ def tracing() -> Iterator[Reads]:
             yield reads
         finally:
             _active.remove(reads)
+
+
+@contextmanager
+def untraced() -> Iterator[None]:
+    """Trace nothing while the block runs: what assetbuild itself does in the midst of loading is no part of it."""
+    paused = list(_active)
+    _active.clear()
+    try:
+        yield
+    finally:
+        _active.extend(paused)
 
 
 def _hook(event: str, arguments: tuple[Any, ...]) -> None:

@@ -150,7 +150,7 @@ def _load(
     # Imported here: with a manifest none of it is needed.
     from assetbuild.load.config import resolve  # noqa: PLC0415
     from assetbuild.load.definitions import load_definitions  # noqa: PLC0415
-    from assetbuild.load.reads import tracing  # noqa: PLC0415
+    from assetbuild.load.reads import tracing, untraced  # noqa: PLC0415
     from assetbuild.load.recipes import Recipes  # noqa: PLC0415
 
     last = previous.loaded if previous is not None else None
@@ -163,7 +163,8 @@ def _load(
         )
         graph = definitions.graph
         if follower is not None:
-            follower.imported(settings, _sources(definitions), graph)
+            with untraced():
+                follower.imported(settings, _sources(definitions), graph)
         config = resolve(graph, gather(settings, config_file, assignments, graph))
         recipes = Recipes(settings, definitions, io_managers, config, last=None if last is None else last.recipes)
         is_whole = _is_whole(recipes, graph) if config_file is None and not assignments else False
@@ -174,12 +175,9 @@ def _load(
     kept: list[str] = []
 
     def keep() -> str:
-        # Once, but not before there is a folder for it.
-        if not kept or not settings.state_folder.is_dir():
-            reason = write_manifest(settings, graph, recipes, files, reads, definitions)
-            if not settings.state_folder.is_dir():
-                return reason
-            kept.append(reason)
+        # Once, but not before there is a folder for it; a worker that starts meanwhile may make that at any moment.
+        if not kept or not (kept[0] or (settings.state_folder / "manifest").exists()):
+            kept[:] = [write_manifest(settings, graph, recipes, files, reads, definitions)]
         return kept[0]
 
     unkept = keep() if is_whole else ""

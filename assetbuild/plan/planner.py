@@ -277,7 +277,7 @@ class Planner:
         if len(places) < 2 or self.states[group[0]].is_open:  # noqa: PLR2004
             return False
         for key in group:
-            if key in self.judge.forced or self.facts.record.has_traces(key) or key in self.facts.pointers.assets():
+            if key in self.judge.forced or self.facts.record.has_traces(key) or self.facts.pointers.keys(key):
                 return False
             for edge in self.edges[key]:
                 if isinstance(edge.up, SourcePlaces) and (

@@ -31,6 +31,7 @@ class Pointers:
             (pointer.asset, None): pointer for pointer in record.pointers(partitioned=False)
         }
         self._partitioned = frozenset(record.partitioned_assets())
+        self._set: dict[str, set[str | None]] = {}
 
     def get(self, place: Place) -> Pointer | None:
         """Return one pointer, or None."""
@@ -49,6 +50,7 @@ class Pointers:
     def __setitem__(self, place: Place, pointer: Pointer) -> None:
         """Note a pointer that a build has recorded."""
         self._known[place] = pointer
+        self._set.setdefault(place[0], set()).add(place[1])
 
     def __contains__(self, place: Place) -> bool:
         """Return whether anything was ever built there."""
@@ -66,8 +68,9 @@ class Pointers:
     def keys(self, asset: str) -> frozenset[str | None]:
         """Return the partition keys of which an asset has a value; None among them for one without partitions."""
         found: set[str | None] = set(self._record.partition_keys(asset)) if asset in self._partitioned else set()
-        found.update(partition for (known, partition), pointer in self._known.items() if known == asset and pointer)
-        return frozenset(found)
+        if (asset, None) in self:
+            found.add(None)
+        return frozenset(found | self._set.get(asset, set()))
 
     def is_partitioned(self, asset: str) -> bool:
         """Return whether values of partitions of the asset are there."""

@@ -151,3 +151,9 @@ def test_settings_on_the_command_line_do_not_disturb_the_manifest(project):
     assert project.run("materialize", "--json").json["assets"][0]["outcome"] == "restored"
     project.run("status")
     assert not loads(project, "status")
+
+
+def test_workers_that_start_meanwhile_are_no_part_of_loading(project):
+    project.assets("".join(f"@asset\ndef a{number}() -> int:\n    return {number}\n\n\n" for number in range(4)))
+    project.run("materialize", "-j", "2", cold=True)
+    assert project.path(".assetbuild/manifest").exists()
