@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, Pipe
 from types import FrameType
 
@@ -19,6 +19,10 @@ class Interrupt:
     def __init__(self) -> None:
         """Begin without an interrupt."""
         self.signal, self._wake = Pipe(duplex=False)
+        tripped, self.tripwire = os.pipe()
+        self._tripped = Connection(tripped, writable=False)
+        os.set_blocking(tripped, False)  # takes no keywords
+        os.set_blocking(self.tripwire, False)
         self.requested = False
         self._is_raised = False
 
@@ -45,13 +49,23 @@ class Interrupt:
 
     @property
     def connections(self) -> list[Connection]:
-        """What to wait on beside other things; ready for ever after a request, so that none is missed."""
-        return [self.signal]
+        """What to wait on beside other things; ready for ever after a request, so that none is missed.
+
+        Ask for it right before each wait.
+        """
+        # A signal that comes between this look and the wait runs no Python code before the wait is over. But
+        # the interpreter's own handler writes into the pipe at once, and that ends the wait.
+        with suppress(BlockingIOError):
+            while os.read(self._tripped.fileno(), 512):
+                pass
+        return [self.signal, self._tripped]
 
     def close(self) -> None:
         """Close the pipe."""
         self.signal.close()
         self._wake.close()
+        self._tripped.close()
+        os.close(self.tripwire)
 
 
 @contextmanager
@@ -67,9 +81,11 @@ def catching_interrupts() -> Iterator[Interrupt]:
         interrupt.request()
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    woken = signal.set_wakeup_fd(interrupt.tripwire, warn_on_full_buffer=False)
     try:
         yield interrupt
     finally:
+        signal.set_wakeup_fd(woken)
         for number, handler in before.items():
             signal.signal(number, handler)
         interrupt.close()
