@@ -1,6 +1,6 @@
 """A watcher that lives long: memory, threads, file descriptors and files on disk over thousands of changes.
 
-    python benchmarks/watch_soak.py [--changes 10000] [--seconds 1800] [--json FILE]
+    python -m benchmarks.watch_soak [--changes 10000] [--seconds 1800] [--json FILE]
 
 Saves code, data, both at once, broken code and what nobody reads, each as soon as the watcher is idle again, and looks
 at its process now and then. Ends after so many changes or seconds. Exits with 1 when threads or descriptors grow, or
@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from watch import ASSETS, CLEAN, Watcher, watched_project
+from benchmarks.watch import ASSETS, CLEAN, Watcher, watched_project
 
 LOOKS = 20
 MAY_GROW_KB = 2.0

@@ -120,7 +120,11 @@ class Planner:
         """
         self._dynamic.clear()
         self._done = done
-        return self.plan()
+        self.lost -= done
+        planned = self.plan()
+        while self.find_lost(planned):
+            planned = self.plan()
+        return planned
 
     def decide(self, group: tuple[str, ...], place: int) -> dict[str, Decision]:
         """Judge one place of the outputs of one function again, now that more is known."""

@@ -529,3 +529,30 @@ def test_two_dimensions_are_asked_for_by_key_and_by_range(parts):
     }
     assert parts.build("sales", "--partition", "2024-01-01|*") == {"sales": ["2024-01-01|north", "2024-01-01|south"]}
     assert "partition 'west' does not exist" in parts.refused("materialize", "sales", "--partition", "2024-01-01|west")
+
+
+def test_objects_that_are_gone_are_made_anew_below_keys_that_come_from_a_value(parts):
+    parts.assets("""
+    names = source("names_file", "names.txt")
+
+    @asset
+    def names(names_file: str) -> list[str]:
+        executed("names")
+        return names_file.split()
+
+    @asset(partitions=Dynamic("names"))
+    def each(context: Context) -> str:
+        executed(f"each@{context.partition_key}")
+        return context.partition_key
+
+    @asset
+    def whole(each: dict[str, str]) -> int:
+        executed("whole")
+        return len(each)
+    """)
+    parts.project.write("names.txt", "a b")
+    parts.build()
+    parts.project.delete(".assetbuild/objects")
+    parts.project.write("names.txt", "a b c")
+    parts.build()
+    assert parts.project.value("whole") == 3

@@ -323,4 +323,4 @@ def path_of(project, place: Place):
 
 def published(project, place: Place) -> int:
     """Return the value that is published."""
-    return json.loads(path_of(project, place).read_text())["v"]
+    return int(json.loads(path_of(project, place).read_text())["v"])
