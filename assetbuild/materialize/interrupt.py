@@ -23,6 +23,8 @@ class Interrupt:
         self._tripped = Connection(tripped, writable=False)
         os.set_blocking(tripped, False)  # takes no keywords
         os.set_blocking(self.tripwire, False)
+        self.listener = -1
+        """Where signals were written to before."""
         self.requested = False
         self._is_raised = False
 
@@ -55,10 +57,15 @@ class Interrupt:
         """
         # A signal that comes between this look and the wait runs no Python code before the wait is over. But
         # the interpreter's own handler writes into the pipe at once, and that ends the wait.
-        with suppress(BlockingIOError):
-            while os.read(self._tripped.fileno(), 512):
-                pass
+        self.pass_on()
         return [self.signal, self._tripped]
+
+    def pass_on(self) -> None:
+        """Give the numbers of the signals that came to who listened before."""
+        with suppress(BlockingIOError):
+            while numbers := os.read(self._tripped.fileno(), 512):
+                if self.listener >= 0:
+                    os.write(self.listener, numbers)
 
     def close(self) -> None:
         """Close the pipe."""
@@ -81,11 +88,12 @@ def catching_interrupts() -> Iterator[Interrupt]:
         interrupt.request()
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    woken = signal.set_wakeup_fd(interrupt.tripwire, warn_on_full_buffer=False)
+    interrupt.listener = signal.set_wakeup_fd(interrupt.tripwire, warn_on_full_buffer=False)
     try:
         yield interrupt
     finally:
-        signal.set_wakeup_fd(woken)
+        signal.set_wakeup_fd(interrupt.listener)
+        interrupt.pass_on()
         for number, handler in before.items():
             signal.signal(number, handler)
         interrupt.close()

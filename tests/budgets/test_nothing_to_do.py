@@ -89,17 +89,17 @@ class TestPlanning:
 
     def test_opens_few_files_and_no_more_for_more_assets(self, planned):
         command, counts = planned
-        assert len(counts[50].opened) <= {"materialize": 8, "status": 6}[command], counts[50].opened
+        assert len(counts[50].opened) <= {"materialize": 10, "status": 6}[command], counts[50].opened
         assert len(counts[100].opened) == len(counts[50].opened)
 
     def test_lists_no_more_folders_for_more_assets(self, planned):
         command, counts = planned
-        assert len(counts[50].listed) <= {"materialize": 3, "status": 4}[command], counts[50].listed
+        assert len(counts[50].listed) <= {"materialize": 6, "status": 4}[command], counts[50].listed
         assert len(counts[100].listed) == len(counts[50].listed)
 
     def test_runs_no_more_statements_for_more_assets(self, planned):
         command, counts = planned
-        assert len(counts[50].statements) <= {"materialize": 14, "status": 7}[command], counts[50].statements
+        assert len(counts[50].statements) <= {"materialize": 15, "status": 7}[command], counts[50].statements
         assert len(counts[100].statements) == len(counts[50].statements)
 
     def test_reads_one_row_for_an_asset(self, planned):
@@ -109,7 +109,7 @@ class TestPlanning:
 
     def test_looks_once_at_each_value(self, planned):
         command, counts = planned
-        assert len(counts[50].stats) <= {"materialize": 74, "status": 72}[command], counts[50].stats
+        assert len(counts[50].stats) <= {"materialize": 81, "status": 72}[command], counts[50].stats
         assert len(counts[100].stats) - len(counts[50].stats) <= 50
 
 
