@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["AssetDefinition", "DataVersion", "Origin", "Out", "SourceDefinition", "path_names"]
+__all__ = ["NAME_IN_PATH", "AssetDefinition", "DataVersion", "Origin", "Out", "SourceDefinition", "path_names"]
 
-_NAME = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+NAME_IN_PATH = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,4 +124,4 @@ class DataVersion:
 
 def path_names(path: str) -> tuple[str, ...]:
     """Return the names in braces in a path, in order, each once."""
-    return tuple(dict.fromkeys(_NAME.findall(path)))
+    return tuple(dict.fromkeys(NAME_IN_PATH.findall(path)))

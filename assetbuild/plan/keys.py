@@ -69,12 +69,12 @@ class KeySets:
     def _make(
         self, definition: PartitionsDefinition, origin: Origin, name: str, current: Callable[[str], Pointer | None]
     ) -> KeySet | None:
-        from assetbuild.declare.partitions import Dynamic, Multi, MultiKeys  # noqa: PLC0415  # only with partitions
+        from assetbuild.declare.partitions import Dynamic, Multi  # noqa: PLC0415  # only with partitions
 
         if isinstance(definition, Multi):
             dimensions = [(dimension, self._of(of, origin, name, current)) for dimension, of in definition.dimensions]
             known = [(dimension, keys) for dimension, keys in dimensions if keys is not None]
-            return MultiKeys(known) if len(known) == len(dimensions) else None
+            return definition.key_set_of(dict(known)) if len(known) == len(dimensions) else None
         if not isinstance(definition, Dynamic):
             keys = definition.key_set(self.now)
             if not len(keys):

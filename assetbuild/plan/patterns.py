@@ -10,27 +10,22 @@ import glob
 import re
 from pathlib import Path
 
-__all__ = ["files_by_key", "has_pattern", "path_of_key"]
+from assetbuild.declare.definitions import NAME_IN_PATH
 
-_NAME = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
-
-
-def has_pattern(path: str | None) -> bool:
-    """Return whether a source's path has a name in braces."""
-    return path is not None and _NAME.search(path) is not None
+__all__ = ["files_by_key", "path_of_key"]
 
 
 def path_of_key(path: str, key: str) -> str:
     """Return the path of a partition, as people look for it."""
     parts = iter(key.split("|"))
-    return _NAME.sub(lambda match: next(parts, match[0]), path)
+    return NAME_IN_PATH.sub(lambda match: next(parts, match[0]), path)
 
 
 def files_by_key(root: Path, path: str) -> dict[str, list[Path]]:
     """Return the files that match, sorted, by partition key, in the order of the keys."""
     expression = _expression(path)
     found: dict[str, list[Path]] = {}
-    for name in sorted(glob.glob(_NAME.sub("*", path), root_dir=root, recursive=True)):
+    for name in sorted(glob.glob(NAME_IN_PATH.sub("*", path), root_dir=root, recursive=True)):
         match = expression.fullmatch(name)
         if match is not None and not (file := root / name).is_dir():
             found.setdefault("|".join(match.groups()), []).append(file)
@@ -39,7 +34,7 @@ def files_by_key(root: Path, path: str) -> dict[str, list[Path]]:
 
 def _expression(path: str) -> re.Pattern[str]:
     text, seen, place = "", set[str](), 0
-    for match in _NAME.finditer(path):
+    for match in NAME_IN_PATH.finditer(path):
         text += _glob_text(path[place : match.start()])
         # A name that comes again must mean the same there: data/{date}/{date}.csv.
         text += f"(?P={match[1]})" if match[1] in seen else f"(?P<{match[1]}>[^/]+?)"
