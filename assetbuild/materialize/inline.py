@@ -30,6 +30,20 @@ class InlinePool:
         """Return whether a task could start now."""
         return not self._done
 
+    def has_room_ahead(self) -> bool:
+        """Return False: nothing runs while the caller goes on."""
+        return False
+
+    def start_ahead(self, handle: Any, task: Task) -> bool:  # noqa: ARG002  # as the other pool has it
+        """Return False: nothing runs while the caller goes on."""
+        return False
+
+    def share_out(self) -> list[Any]:
+        """Return nothing: nobody waits."""
+        return []
+
+    take_back = share_out
+
     @property
     def running(self) -> list[Any]:
         """The handles of the tasks whose results wait."""

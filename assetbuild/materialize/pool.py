@@ -26,7 +26,7 @@ from assetbuild.materialize.task import Began, Progress, Ready, Task, TaskResult
 
 __all__ = ["WorkerPool"]
 
-Said = tuple[Any, TaskResult | Progress]
+Said = tuple[Any, TaskResult | Progress | Began]
 
 
 class WorkerPool:
@@ -97,12 +97,35 @@ class WorkerPool:
     def start(self, handle: Any, task: Task, timeout_s: float | None) -> None:
         """Give a task to an idle worker, to the one for threads, or to a new one."""
         free = [each for each in self._workers if each.threads == task.in_thread and (each.threads or not each.given)]
-        needed = [given.object for given in task.inputs]
-        worker = max(free, key=lambda each: sum(name in each.recent for name in needed), default=None)
+        worker = max(free, key=lambda each: _known(each, task), default=None)
         if worker is not None and not worker.given and worker.process.poll() is not None:
             self._remove(worker)
             worker = None
         (worker or self._spawn(threads=task.in_thread)).give(Given(handle, task, timeout_s))
+
+    def has_room_ahead(self) -> bool:
+        """Return whether a worker would take a task for when it is done with the one that it has."""
+        return any(worker.can_look_ahead for worker in self._workers)
+
+    def start_ahead(self, handle: Any, task: Task) -> bool:
+        """Give a task to a busy worker for afterwards; return False when none takes it. It has no timeout."""
+        able = [worker for worker in self._workers if worker.can_look_ahead]
+        worker = max(able, key=lambda each: _known(each, task), default=None)
+        return worker is not None and worker.give_ahead(Given(handle, task, None))
+
+    def share_out(self) -> list[Any]:
+        """Give idle workers what waits behind busy ones; return the handles of what begins by that."""
+        begun: list[Any] = []
+        for worker in list(self._workers):
+            if self.has_room() and (given := worker.take_back()) is not None:
+                self.start(given.handle, given.task, None)
+                begun.append(given.handle)
+        return begun
+
+    def take_back(self) -> list[Any]:
+        """Take back what was given ahead and has not begun; return its handles."""
+        taken = [worker.take_back() for worker in self._workers]
+        return [given.handle for given in taken if given is not None]
 
     def wait(self, others: list[Connection], timeout_s: float | None) -> Iterator[Said]:
         """Wait until something happens, here or on one of ``others``, and yield what the workers said."""
@@ -142,6 +165,9 @@ class WorkerPool:
         if isinstance(said, TaskResult):
             del worker.given[number]
             worker.remember(output.object for output in said.outputs.values() if output.object is not None)
+            # After a failure it leaves the next one alone: that may not be wanted any more.
+            if said.error is None and (begun := worker.begin_next()) is not None:
+                return [(given.handle, said), (begun.handle, Began())]
         return [(given.handle, said)]
 
     def _replace(self, worker: WorkerProcess) -> list[Said]:
@@ -151,16 +177,24 @@ class WorkerPool:
             new = self._spawn(threads=worker.threads)
             for given in worker.given.values():
                 new.give(given)
+            if worker.ahead is not None:
+                new.give_ahead(worker.ahead)
         return []
 
     def _end(self, worker: WorkerProcess, error: str) -> list[Said]:
         """End a worker, and return how its tasks ended by that."""
         self.has_killed |= bool(worker.given)
+        waited = worker.take_back()
+        worker.begin_next()  # it had been begun when it could not be taken back
         self._remove(worker)
         beside = [given.task.asset for given in worker.given.values()]
         if len(beside) > 1:
             error += f"; in it ran, in threads, {', '.join(sorted(beside))}"
-        return [(given.handle, TaskResult(0.0, error=error)) for given in worker.given.values()]
+        ended: list[Said] = [(given.handle, TaskResult(0.0, error=error)) for given in worker.given.values()]
+        if waited is not None:
+            self.start(waited.handle, waited.task, None)
+            ended.append((waited.handle, Began()))
+        return ended
 
     def _remove(self, worker: WorkerProcess) -> None:
         self._workers.remove(worker)
@@ -184,6 +218,7 @@ class WorkerPool:
 
     def release(self) -> None:
         """End the workers that are in the middle of a task, whatever they do; the others stay for the next build."""
+        self.take_back()
         for worker in [worker for worker in self._workers if worker.given]:
             self._end(worker, "")
 
@@ -192,6 +227,11 @@ class WorkerPool:
         self.release()
         for worker in list(self._workers):
             self._remove(worker)
+
+
+def _known(worker: WorkerProcess, task: Task) -> int:
+    """Return how many of a task's inputs a worker may still have in memory."""
+    return sum(given.object in worker.recent for given in task.inputs)
 
 
 def _is_late(given: Given) -> bool:

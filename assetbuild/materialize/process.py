@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, Pipe
 from typing import Any
 
+from assetbuild.materialize.mailbox import Mailbox
 from assetbuild.materialize.task import Task, WorkerSetup
 
 __all__ = ["Given", "WorkerProcess", "start_worker"]
@@ -42,12 +43,15 @@ class WorkerProcess:
 
     process: subprocess.Popen[bytes]
     pipe: Connection
+    mailbox: Mailbox
     lifeline: int
     alive: int | None
     """A file descriptor that becomes ready when the process ends, on Linux."""
     threads: bool = False
     given: dict[int, Given] = field(default_factory=dict)
     """The tasks that it has, by the number under which it answers."""
+    ahead: Given | None = None
+    """The task that it takes next, without being told."""
     is_used: bool = False
     recent: dict[str, None] = field(default_factory=dict)
     """The objects that it read or wrote last, and may still have in memory."""
@@ -81,10 +85,44 @@ class WorkerProcess:
         self.remember(ref.object for ref in given.task.inputs if ref.object)
         self._send((self._number, given.task))
 
+    @property
+    def can_look_ahead(self) -> bool:
+        """Whether it would take one more task when it is done with the one that it has."""
+        return (
+            len(self.given) == 1
+            and self.ahead is None
+            and not self.threads
+            and all(given.timeout_s is None for given in self.given.values())  # it may be killed, and the next with it
+            and not self.mailbox
+        )
+
+    def give_ahead(self, given: Given) -> bool:
+        """Let it take this task when it is done with the one that it has; return False when that cannot be."""
+        if not self.mailbox.put(_pickled((self._number + 1, given.task))):
+            return False
+        self._number += 1
+        self.ahead = given
+        return True
+
+    def begin_next(self) -> Given | None:
+        """Note that it is done with a task, and goes on with the one that was given ahead."""
+        begun, self.ahead = self.ahead, None
+        if begun is not None:
+            self.given[self._number] = begun
+            self.remember(ref.object for ref in begun.task.inputs if ref.object)
+        return begun
+
+    def take_back(self) -> Given | None:
+        """Take back the task that was given ahead, unless it has begun."""
+        if self.ahead is None or self.mailbox.take() is None:
+            return None
+        taken, self.ahead = self.ahead, None
+        return taken
+
     def _send(self, message: object) -> None:
         # That a dead worker cannot get it is seen when its answer is waited for.
         with suppress(ConnectionError):
-            self.pipe.send_bytes(pickle.dumps(message, pickle.HIGHEST_PROTOCOL))
+            self.pipe.send_bytes(_pickled(message))
 
     def remember(self, objects: Iterable[str]) -> None:
         """Note what the worker had in its hands."""
@@ -112,6 +150,7 @@ class WorkerProcess:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         self.pipe.close()
+        self.mailbox.close()
         os.close(self.lifeline)
         if self.alive is not None:
             os.close(self.alive)
@@ -120,8 +159,9 @@ class WorkerProcess:
 def start_worker(environment: Mapping[str, str], *, threads: bool) -> WorkerProcess:
     """Start a process that waits for its setup."""
     ours, theirs = Pipe()
+    mailbox = Mailbox.new()
     lifeline_read, lifeline = os.pipe()
-    descriptors = (theirs.fileno(), lifeline_read)
+    descriptors = (theirs.fileno(), lifeline_read, mailbox.fileno())
     arguments = [*map(str, descriptors), *(["threads"] if threads else [])]
     process = subprocess.Popen(  # noqa: S603  # our own interpreter and module
         [sys.executable, "-m", "assetbuild.materialize.worker", *arguments],
@@ -132,7 +172,11 @@ def start_worker(environment: Mapping[str, str], *, threads: bool) -> WorkerProc
     )
     theirs.close()
     os.close(lifeline_read)
-    return WorkerProcess(process, ours, lifeline, _watch(process.pid), threads)
+    return WorkerProcess(process, ours, mailbox, lifeline, _watch(process.pid), threads)
+
+
+def _pickled(message: object) -> bytes:
+    return pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
 
 
 def _watch(pid: int) -> int | None:

@@ -33,7 +33,7 @@ from assetbuild.materialize.logs import log_path
 from assetbuild.materialize.report import Outcome
 from assetbuild.materialize.settlement import Settlement
 from assetbuild.materialize.shared import SharedFiles
-from assetbuild.materialize.task import Progress, Task, TaskResult
+from assetbuild.materialize.task import Began, Progress, Task, TaskResult
 from assetbuild.plan.model import Decision
 from assetbuild.plan.planner import Planned, Planner
 from assetbuild.plan.states import AssetState
@@ -59,6 +59,10 @@ class Pool(Protocol):
     @property
     def running(self) -> list[Any]: ...
     def start(self, handle: Any, task: Task, timeout_s: float | None) -> None: ...
+    def has_room_ahead(self) -> bool: ...
+    def start_ahead(self, handle: Any, task: Task) -> bool: ...
+    def share_out(self) -> list[Any]: ...
+    def take_back(self) -> list[Any]: ...
     def wait(self, others: list[Connection], timeout_s: float | None) -> Any: ...
     def cancel(self, handle: Any) -> None: ...
     def release(self) -> None: ...
@@ -139,6 +143,7 @@ class Scheduler:
     def _stop(self) -> None:
         """Start nothing new, and give what runs a moment to finish; what is finished is kept."""
         self._ready.drop_later()
+        self._take_back()
         running = tuple(sorted({job.group[0] for job in self.pool.running}))
         self.options.on_event(RunStopping(self.options.run_id, running, _GRACE_S))
         until = time.monotonic() + _GRACE_S
@@ -158,7 +163,8 @@ class Scheduler:
                 continue
             if not job.decisions:
                 job.decisions = self._decide(job)
-            if job.needs("run") and not self.pool.has_room():
+            is_ahead = job.needs("run") and not self.pool.has_room()
+            if is_ahead and not self._may_wait(job):
                 held.append(job)
                 break
             if job.needs("run") and not self._fits(job):
@@ -166,11 +172,15 @@ class Scheduler:
             elif (job.needs("run") or job.needs("restore")) and not self._take(job):
                 self._ready.put_later(job, _LOOK_AGAIN_S)
             elif job.needs("run"):
-                self._start(job)
+                if not self._start(job, is_ahead=is_ahead):
+                    held.append(job)
+                    break
             else:
                 self.settlement.settle(job, job.places)
         for job in held:
             self._ready.put(job)
+        for job in self.pool.share_out():
+            self._began(job)
 
     def _duration(self, key: str) -> float:
         if key not in self._durations:
@@ -214,6 +224,18 @@ class Scheduler:
         taken_bytes = sum(other.memory_bytes for other in running)
         return not running or taken_bytes + definition.memory_bytes <= self.options.memory_bytes
 
+    def _may_wait(self, job: Job) -> bool:
+        """Return whether a busy worker may have the job for afterwards: not when it is to be timed, or kept apart."""
+        definition = self._asset(job).definition
+        is_plain = definition.pool is None and not definition.memory_bytes and definition.timeout is None
+        return is_plain and definition.executor != "thread" and self.pool.has_room_ahead()
+
+    def _take_back(self) -> None:
+        """Let nothing begin any more that waits in a worker."""
+        for job in self.pool.take_back():
+            job.attempt -= 1
+            self._ready.put(job)
+
     def _asset(self, job: Job) -> Asset:
         return self.graph.assets[job.group[0]]
 
@@ -241,7 +263,8 @@ class Scheduler:
     def _state(self, key: str) -> AssetState:
         return self.planned.states[key]
 
-    def _start(self, job: Job) -> None:
+    def _start(self, job: Job, *, is_ahead: bool) -> bool:
+        """Run a job, now or when a busy worker is done; return False when none would take it for afterwards."""
         asset = self._asset(job)
         places = job.runs()
         if others := [place for place in job.places if place not in places]:
@@ -249,22 +272,19 @@ class Scheduler:
         problems = [d.problem for d in job.decisions.values() if d.problem]
         if problems:
             self.settlement.fail(job, problems[0])
-            return
-        job.attempt += 1
+            return True
         log = log_path(self.options.logs, asset.key, job.partition) if self.options.capture else None
         if log is not None and log.parent not in self._log_folders:
             with suppress(OSError):  # a full disk: it runs without a log
                 log.parent.mkdir(parents=True, exist_ok=True)
                 self._log_folders.add(log.parent)
-        expected = self._durations.get(asset.key) or None
-        self.options.on_event(AssetStarted(asset.key, job.partition, job.attempt, expected))
         keys = tuple(str(job.state.key(place)) for place in places) if job.state.keys is not None else ()
         is_batch = asset.definition.batch is not None
         task = Task(
             asset=asset.key,
             partition=None if is_batch or not keys else keys[0],
             run_id=self.options.run_id,
-            attempt=job.attempt,
+            attempt=job.attempt + 1,
             inputs=self.inputs.of(asset, places if job.state.keys is not None else (None,), is_batch=is_batch),
             config=self.options.config.get(asset.key, {}),
             log=log,
@@ -272,7 +292,17 @@ class Scheduler:
             partitions=keys if is_batch else (),
             in_thread=asset.definition.executor == "thread",
         )
-        self.pool.start(job, task, asset.definition.timeout)
+        if is_ahead and not self.pool.start_ahead(job, task):
+            return False
+        job.attempt += 1
+        if not is_ahead:
+            self._began(job)
+            self.pool.start(job, task, asset.definition.timeout)
+        return True
+
+    def _began(self, job: Job) -> None:
+        key = job.group[0]
+        self.options.on_event(AssetStarted(key, job.partition, job.attempt, self._durations.get(key) or None))
 
     def _listen(self, timeout_s: float | None) -> None:
         cancel = self.options.cancel if not self.is_cut_off else None
@@ -282,6 +312,8 @@ class Scheduler:
         for job, said in self.pool.wait(others, timeout_s):
             if isinstance(said, Progress):
                 self.options.on_event(AssetProgress(job.group[0], job.partition, said.done, said.total))
+            elif isinstance(said, Began):
+                self._began(job)
             elif said.error is None:
                 self.settlement.arrived(job, said)
             else:
@@ -296,11 +328,13 @@ class Scheduler:
         if obsolete:
             self.is_cut_off = True
             self._ready.drop_later()
+            self._take_back()
             for job in self.pool.running:
                 if not obsolete.isdisjoint(job.group):
                     self.pool.cancel(job)
 
     def _failed(self, job: Job, result: TaskResult) -> None:
+        self._take_back()  # its worker waits for a word
         definition = self._asset(job).definition
         error = result.error or ""
         if error == "timeout":
@@ -318,6 +352,7 @@ class Scheduler:
         if not self.options.keep_going:
             self.stopped_by = job.name
             self._ready.drop_later()
+            self._take_back()
 
     def _settle_rest(self) -> None:
         """Say what became of the outputs that were never reached."""

@@ -10,6 +10,7 @@ import gc
 import logging
 import os
 import pickle
+import select
 import signal
 import sys
 import threading
@@ -20,6 +21,7 @@ from pathlib import Path
 from assetbuild.errors import AssetbuildError
 from assetbuild.load.definitions import load_definitions
 from assetbuild.load.errors import user_traceback
+from assetbuild.materialize.mailbox import Mailbox
 from assetbuild.materialize.renewal import runs_more_threads
 from assetbuild.materialize.step import Runtime, run_task
 from assetbuild.materialize.surroundings import Environment, Surroundings
@@ -34,9 +36,9 @@ _LITTER_MOST = 50
 """After so many loads without a second's rest the modules of earlier ones are collected in any case."""
 
 
-def serve(pipe: Connection, lifeline: int, *, threads: bool) -> None:
+def serve(pipe: Connection, lifeline: int, mailbox: int, *, threads: bool) -> None:
     """Answer the parent's messages until its pipe closes."""
-    for inherited in (pipe.fileno(), lifeline):  # not by what an asset starts: os.system closes nothing
+    for inherited in (pipe.fileno(), lifeline, mailbox):  # not by what an asset starts: os.system closes nothing
         os.set_inheritable(inherited, False)  # noqa: FBT003  # takes no keywords
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, args=(lifeline,), daemon=True).start()
@@ -49,15 +51,18 @@ def serve(pipe: Connection, lifeline: int, *, threads: bool) -> None:
 
         kind = ThreadedService
     with suppress(EOFError):
-        kind(pipe, nowhere).serve()
+        kind(pipe, Mailbox.of(mailbox), nowhere).serve()
 
 
 class Service:
     """What lives from one message to the next."""
 
-    def __init__(self, pipe: Connection, nowhere: int) -> None:
-        """Take the pipe to the parent, and the file descriptor of the null device."""
+    def __init__(self, pipe: Connection, mailbox: Mailbox, nowhere: int) -> None:
+        """Take the pipe to the parent, where it puts tasks ahead, and the file descriptor of the null device."""
         self._pipe = pipe
+        self._mailbox = mailbox
+        self._arrivals = select.poll()
+        self._arrivals.register(pipe.fileno(), select.POLLIN)
         self._nowhere = nowhere
         self._found = Surroundings.now()
         self._environment = self._found.environment
@@ -68,9 +73,7 @@ class Service:
     def serve(self) -> None:
         """Answer messages until the pipe closes."""
         while True:
-            if self._litter and (self._litter >= _LITTER_MOST or not self._pipe.poll(_TIDY_AFTER_S)):
-                self._tidy()
-            message: WorkerSetup | tuple[int, Task] = pickle.loads(self._pipe.recv_bytes())  # noqa: S301  # our parent's
+            message = self._next()
             if isinstance(message, WorkerSetup):
                 unfit = self._load(message)
                 if unfit is not None:
@@ -79,6 +82,20 @@ class Service:
                 self.send(0, Ready())
             else:
                 self.run(*message)
+
+    def _next(self) -> WorkerSetup | tuple[int, Task]:
+        """Wait for a message; what comes by the pipe was sent before what lies in the box.
+
+        After a failure the box is left alone until the pipe says that the build goes on.
+        """
+        message = None
+        while message is None:
+            if self._litter and (self._litter >= _LITTER_MOST or not self._arrivals.poll(_TIDY_AFTER_S * 1000)):
+                self._tidy()
+            arrived = {descriptor for descriptor, _ in self._arrivals.poll()}
+            message = self._pipe.recv_bytes() if self._pipe.fileno() in arrived else self._mailbox.take()
+        self._arrivals.register(self._mailbox.fileno(), select.POLLIN)
+        return pickle.loads(message)  # type: ignore[no-any-return]  # noqa: S301  # our parent's
 
     def _load(self, setup: WorkerSetup) -> str | None:
         """Load the project, again if need be; return why it could not be."""
@@ -138,6 +155,8 @@ class Service:
         if log != self._nowhere:
             os.close(log)
         self._environment.restore()
+        if result.error is not None:
+            self._arrivals.unregister(self._mailbox.fileno())
         self.send(number, result)
 
     def result_of(self, number: int, task: Task) -> TaskResult:

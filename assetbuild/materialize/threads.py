@@ -16,6 +16,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, TextIO, cast
 
+from assetbuild.materialize.mailbox import Mailbox
 from assetbuild.materialize.service import Service
 from assetbuild.materialize.task import Task
 
@@ -25,9 +26,9 @@ __all__ = ["ThreadedService"]
 class ThreadedService(Service):
     """Runs each task in a thread of its own."""
 
-    def __init__(self, pipe: Connection, nowhere: int) -> None:
+    def __init__(self, pipe: Connection, mailbox: Mailbox, nowhere: int) -> None:
         """Take the pipe to the parent."""
-        super().__init__(pipe, nowhere)
+        super().__init__(pipe, mailbox, nowhere)
         self._sending = threading.Lock()
         self._out, self._err = _PerThread(sys.stdout), _PerThread(sys.stderr)
         sys.stdout, sys.stderr = cast("TextIO", self._out), cast("TextIO", self._err)

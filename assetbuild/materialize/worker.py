@@ -14,4 +14,5 @@ if __name__ == "__main__":
 
     from assetbuild.materialize.service import serve
 
-    serve(Connection(int(sys.argv[1])), int(sys.argv[2]), threads="threads" in sys.argv[3:])
+    pipe, lifeline, mailbox = map(int, sys.argv[1:4])
+    serve(Connection(pipe), lifeline, mailbox, threads="threads" in sys.argv[4:])
