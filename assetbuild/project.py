@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -129,13 +129,14 @@ class Project:
     def reload(self, *, functions: bool = False, anew: bool = False) -> Stage:
         """Load the definitions as they are now, whatever the stamps of their files say.
 
-        Modules that no change affects stay as they are, unless all are to be loaded ``anew``.
+        Modules that no change affects stay as they are, unless all are to be loaded ``anew``. The next plan or build
+        keeps the manifest.
         Raises DefinitionError and UsageError; what was loaded before then stays.
         """
         with _LOADING:
             previous = None if anew else self._stage
             self._stage = load_stage(
-                self.root, self._config_file, self._assignments, functions=functions, previous=previous
+                self.root, self._config_file, self._assignments, functions=functions, previous=previous, keep=False
             )
             return self._stage
 
@@ -185,6 +186,8 @@ class Project:
         with self._facts() as facts:
             plan = self._planner(facts, selection, only=only, force=force, asked=asked).plan().plan
             stage = self._loaded()
+        if stage.keep is not None:
+            stage.keep()
         if not (selection or only or force) and asked == Asked():
             self._note_standstill(stage, plan, began_ns)
         return plan
@@ -263,8 +266,7 @@ class Project:
         began_ns = time.time_ns()
         stage = self._loaded(functions=options.jobs == 0)
         prepare_state_folder(stage.settings)
-        if stage.keep is not None:
-            stage.keep()
+        keep = stage.keep if stage.keep is not None else lambda: None
         with (
             self._project_lock(options.on_event, alone=False, wait=wait),
             self._facts(write=True, functions=options.jobs == 0) as facts,
@@ -280,7 +282,8 @@ class Project:
                 return None
             loaded = Loaded(stage.settings, stage.graph, bundle, stage.config)
             with old_objects_aside():
-                report = run_build(planner, planned, loaded, options, new_run_id())
+                report = run_build(planner, planned, loaded, replace(options, meanwhile=keep), new_run_id())
+        keep()  # when nothing had to run
         if not (selection or only or force) and asked == Asked():  # the record is closed now, and lies as it will
             self._note_standstill(stage, planned.plan, began_ns)
         return report
@@ -471,7 +474,12 @@ class Project:
             stage = self._stage
             if stage is None or not stage.is_current or (functions and not stage.has_functions):
                 stage = self._stage = load_stage(
-                    self.root, self._config_file, self._assignments, functions=functions, follower=self._ahead
+                    self.root,
+                    self._config_file,
+                    self._assignments,
+                    functions=functions,
+                    follower=self._ahead,
+                    keep=self._ahead is None,  # a build does it while its workers start
                 )
             return stage
 

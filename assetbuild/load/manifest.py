@@ -35,7 +35,16 @@ if TYPE_CHECKING:
     from assetbuild.load.reads import Reads
     from assetbuild.load.recipes import Recipes
 
-__all__ = ["KeptRecipes", "Manifest", "Trace", "forget_manifest", "read_manifest", "trace_of", "write_manifest"]
+__all__ = [
+    "KeptRecipes",
+    "Manifest",
+    "Trace",
+    "forget_manifest",
+    "read_manifest",
+    "trace_of",
+    "unkeepable",
+    "write_manifest",
+]
 
 _FORMAT = 2
 _ABSENT = "absent"
@@ -155,20 +164,21 @@ def read_manifest(settings: Settings, stamps: StampCache) -> Manifest | None:
 
 def write_manifest(
     settings: Settings,
-    graph: Graph,
-    recipes: Recipes,
+    trace: Trace,
     modules: Mapping[str, str],
-    reads: Reads,
+    recipes: Recipes,
     definitions: Definitions,
-) -> str:
-    """Keep what was loaded for the next command, where there is a state folder; return why it cannot be kept, or ''."""
-    reason = _unkeepable(settings, graph, recipes, reads)
-    if reason or not settings.state_folder.is_dir():
-        forget_manifest(settings)
-        return reason
-    stamps = StampCache(settings.state_folder / "stamps.db")
+    reads: Reads,
+) -> bool:
+    """Keep what was loaded for the next command, where there is a state folder to keep it in; return whether there is.
+
+    ``trace`` is of the moment of loading: what has moved since then makes the next command load again.
+    """
+    if not settings.state_folder.is_dir():
+        return False
+    graph = definitions.graph
     kept = _Kept(
-        trace_of(settings, modules, reads, stamps),
+        trace,
         dict(modules),
         _without_functions(graph),
         {key: recipes.recipe(key) for key in graph.assets},
@@ -177,8 +187,7 @@ def write_manifest(
     from assetbuild.load.leaves import leaves_of  # noqa: PLC0415  # only after loading
 
     _write(settings, kept, leaves_of(recipes, definitions, reads))
-    stamps.flush()
-    return ""
+    return True
 
 
 def _write(settings: Settings, kept: _Kept, leaves: Leaves) -> None:
@@ -240,7 +249,8 @@ def forget_manifest(settings: Settings) -> None:
         return
 
 
-def _unkeepable(settings: Settings, graph: Graph, recipes: Recipes, reads: Reads) -> str:
+def unkeepable(settings: Settings, graph: Graph, recipes: Recipes, reads: Reads) -> str:
+    """Return why what was loaded cannot be kept; empty when it can."""
     if reads.untraceable:
         return reads.untraceable
     if any("class" in options for options in settings.io_managers.values()):

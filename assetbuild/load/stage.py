@@ -12,7 +12,7 @@ from assetbuild.errors import DefinitionError
 from assetbuild.fingerprint.encoding import hash_bytes
 from assetbuild.graph.model import Graph
 from assetbuild.load.config import config_section, gather
-from assetbuild.load.manifest import Trace, read_manifest, trace_of, write_manifest
+from assetbuild.load.manifest import Trace, forget_manifest, read_manifest, trace_of, unkeepable, write_manifest
 from assetbuild.load.settings import Settings, read_settings
 from assetbuild.record.stamps import StampCache
 from assetbuild.store.registry import IOManagers
@@ -50,7 +50,7 @@ class Stage:
     """Settings, graph, recipes and config of a project, and the files that they came from.
 
     ``has_functions`` says whether the graph has the user's functions, or comes from the manifest. ``unkept`` says why
-    the manifest could not be kept. ``keep`` writes it, once there is a state folder.
+    the manifest cannot be kept; else ``keep`` writes it, when there is time and a state folder.
     """
 
     settings: Settings
@@ -63,7 +63,7 @@ class Stage:
     has_functions: bool
     sources: Mapping[str, bytes] | None = None
     unkept: str = ""
-    keep: Callable[[], str] | None = None
+    keep: Callable[[], None] | None = None
     read_files: frozenset[str] = frozenset()
     """Every file that loading read, modules and others."""
     read_folders: frozenset[tuple[str, bool]] = frozenset()
@@ -95,7 +95,7 @@ class Stage:
         return found
 
 
-def load_stage(
+def load_stage(  # noqa: PLR0913  # what to load and how much of it, after what, and who hears of it
     root: Path,
     config_file: Path | None,
     assignments: Sequence[str],
@@ -103,8 +103,11 @@ def load_stage(
     functions: bool = False,
     previous: Stage | None = None,
     follower: Follower | None = None,
+    keep: bool = True,
 ) -> Stage:
     """Load a project; with ``functions`` its modules are imported in any case.
+
+    What was imported is kept for the next command, unless the caller wants to do that later (``Stage.keep``).
 
     With the ``previous`` stage of this process only modules that an edit affects are executed again, and only what
     they declare is fingerprinted again. When it does not load, the modules of the previous stage are in place again.
@@ -134,7 +137,10 @@ def load_stage(
     from assetbuild.fingerprint.code import undisturbed  # noqa: PLC0415  # with a manifest it is not needed
 
     with undisturbed():  # what is loaded stays: to search it for garbage takes longer than to load it
-        return _load(settings, io_managers, config_file, assignments, previous, follower)
+        stage = _load(settings, io_managers, config_file, assignments, previous, follower)
+    if keep and stage.keep is not None:
+        stage.keep()
+    return stage
 
 
 def _load(
@@ -172,16 +178,19 @@ def _load(
         reads.include(last.reads)
     files = {path: file.version for path, file in definitions.importer.files.items()}
 
-    kept: list[str] = []
-
-    def keep() -> str:
-        # Once, but not before there is a folder for it; a worker that starts meanwhile may make that at any moment.
-        if not kept or not (kept[0] or (settings.state_folder / "manifest").exists()):
-            kept[:] = [write_manifest(settings, graph, recipes, files, reads, definitions)]
-        return kept[0]
-
-    unkept = keep() if is_whole else ""
+    unkept = unkeepable(settings, graph, recipes, reads) if is_whole else ""
+    if unkept:
+        forget_manifest(settings)
     trace = trace_of(settings, files, reads, stamps)
+    is_kept = False
+
+    def keep() -> None:
+        nonlocal is_kept
+        # Once, but not before there is a folder for it; a worker that starts meanwhile may make that at any moment.
+        if not is_kept or not (settings.state_folder / "manifest").exists():
+            is_kept = write_manifest(settings, trace, files, recipes, definitions, reads)
+            stamps.flush()
+
     return Stage(
         settings,
         graph,
@@ -193,7 +202,7 @@ def _load(
         has_functions=True,
         sources=_sources(definitions),
         unkept=unkept,
-        keep=keep if is_whole else None,
+        keep=keep if is_whole and not unkept else None,
         read_files=frozenset(reads.files),
         read_folders=frozenset(reads.folders),
         loaded=Loaded(definitions, recipes, reads, trace),

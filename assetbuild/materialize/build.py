@@ -46,6 +46,7 @@ class BuildOptions:
     """How to build. ``jobs`` is the number of worker processes; 0 runs in this process, None is one per core.
 
     With a ``pool`` its workers are used, and kept for the caller's next build. ``cancel`` may end a part of it.
+    ``meanwhile`` is called once workers have their first tasks.
     """
 
     jobs: int | None = None
@@ -53,6 +54,7 @@ class BuildOptions:
     on_event: Callable[[Event], None] = lambda _event: None
     pool: WorkerPool | None = None
     cancel: Cancel | None = None
+    meanwhile: Callable[[], object] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,7 @@ def _run(
             outputs = facts.outputs
             runtime = Runtime(loaded.settings, loaded.graph, outputs.io_managers, outputs.objects)
             pool = InlinePool(runtime, interrupt)
+            options.meanwhile()  # at once: what runs in this process may change what its modules hold
         how = Options(
             run_id,
             logs_folder(loaded.settings, run_id),
@@ -154,6 +157,7 @@ def _run(
             lambda: others_at_work(facts.record) or "another build",
             capture=not isinstance(pool, InlinePool),
             cancel=options.cancel,
+            meanwhile=options.meanwhile,
         )
         outcomes: dict[Place, Outcome] = {}
         try:

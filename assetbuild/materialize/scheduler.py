@@ -83,6 +83,8 @@ class Options:
     holder: Callable[[], str] = lambda: "another build"
     capture: bool = True
     cancel: Cancel | None = None
+    meanwhile: Callable[[], object] = lambda: None
+    """What else is to be done, once workers have something to do."""
 
 
 class Scheduler:
@@ -128,6 +130,8 @@ class Scheduler:
     def run(self) -> dict[Place, Outcome]:
         """Run everything that is to run, and return the outcomes by asset and partition key."""
         try:
+            self._dispatch()
+            self.options.meanwhile()
             while not self.interrupt.requested and (self._ready or self.pool.running or self.settlement.lane.waiting):
                 self._dispatch()
                 if self.pool.running or self.settlement.lane.waiting or self._ready.has_later:
