@@ -56,8 +56,8 @@ from pathlib import Path
 started = time.perf_counter()
 from assetbuild.declare.collect import collecting
 from assetbuild.load.importer import Importer
-from assetbuild.fingerprint.code import CodeFingerprinter, undisturbed
 from assetbuild.fingerprint.code import index, walk
+from assetbuild.fingerprint.code.closure import CodeFingerprinter, undisturbed
 root, modules = Path(sys.argv[1]), int(sys.argv[2])
 imported = time.perf_counter()
 with Importer(root) as importer, collecting() as definitions:

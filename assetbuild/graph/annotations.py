@@ -75,9 +75,11 @@ def read_annotation(annotation: Any, namespace: Mapping[str, Any]) -> Annotation
     if isinstance(annotation, str):
         try:
             # The user's own code, as typing.get_type_hints does.
-            annotation = eval(annotation, {}, _Names(namespace))  # noqa: S307
+            annotation = eval(annotation, {}, _Names(namespace))  # type: ignore[arg-type]  # noqa: S307
         except Exception as error:  # noqa: BLE001  # whatever the user's expression raises is the message
             return Annotation(problem=f"the annotation {annotation!r} cannot be read: {error}")
+    if type(annotation) is type and annotation is not Context:  # most are plain classes, and thousands are read
+        return Annotation(load=_class_word(annotation), type=annotation)
     if typing.get_origin(annotation) is typing.Annotated:
         annotation, *extras = typing.get_args(annotation)
         said = next((extra for extra in extras if isinstance(extra, Input)), None)
@@ -144,11 +146,17 @@ class _Unbound:
         return typing.Union[self, other]  # noqa: UP007  # no class: the operator is what is defined here
 
 
-class _Names(dict[str, Any]):
+class _Names:
     """The names that an annotation can see; one that is bound nowhere is unbound, not an error."""
 
-    def __missing__(self, name: str) -> Any:
-        return getattr(builtins, name) if hasattr(builtins, name) else _Unbound(name)
+    def __init__(self, namespace: Mapping[str, Any]) -> None:
+        self._namespace = namespace
+
+    def __getitem__(self, name: str) -> Any:
+        try:
+            return self._namespace[name]
+        except KeyError:
+            return getattr(builtins, name) if hasattr(builtins, name) else _Unbound(name)
 
 
 def is_config(annotation: Any) -> bool:
@@ -158,19 +166,19 @@ def is_config(annotation: Any) -> bool:
 
 
 def _load_word(annotation: Any) -> str:
-    if annotation is None or annotation is type(None):
-        return "none"
-    if annotation is str:
-        return "str"
-    if annotation is bytes:
-        return "bytes"
     if typing.get_origin(annotation) in {list, tuple} and _is_path(typing.get_args(annotation)[0]):
         return "paths"
-    if isinstance(annotation, type):
-        if _is_path(annotation):
-            return "path"
-        return _BY_NAME.get((annotation.__module__.split(".")[0], annotation.__name__), "value")
-    return "value"
+    return _class_word(annotation) if isinstance(annotation, type) else "none" if annotation is None else "value"
+
+
+def _class_word(kind: type) -> str:
+    if kind is type(None):
+        return "none"
+    if kind is str or kind is bytes:
+        return kind.__name__
+    if issubclass(kind, PurePath):
+        return "path"
+    return _BY_NAME.get((kind.__module__.split(".")[0], kind.__name__), "value")
 
 
 def _is_path(annotation: Any) -> bool:
@@ -219,13 +227,16 @@ def shown(annotation: Any) -> str:
     return str(annotation)
 
 
-def namespace_of(function: Callable[..., Any]) -> dict[str, Any]:
+def namespace_of(function: Callable[..., Any]) -> Mapping[str, Any]:
     """Return the names that annotations of this function can see: its module's globals and its closure."""
     while hasattr(function, "__wrapped__"):
         function = function.__wrapped__
     function = getattr(function, "__func__", function)
-    names = dict(getattr(function, "__globals__", {}))
+    found: dict[str, Any] = getattr(function, "__globals__", {})
     code = getattr(function, "__code__", None)
+    if not getattr(code, "co_freevars", ()):
+        return found
+    names = dict(found)
     for name, cell in zip(getattr(code, "co_freevars", ()), getattr(function, "__closure__", None) or (), strict=False):
         try:
             names[name] = cell.cell_contents

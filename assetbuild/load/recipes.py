@@ -7,8 +7,8 @@ import os
 from typing import Any
 
 from assetbuild.errors import DefinitionError, Problem
-from assetbuild.fingerprint.code import CodeFingerprinter, CodeVersion, Widened, undisturbed
-from assetbuild.fingerprint.code.closure import LeafFunction
+from assetbuild.fingerprint.code.closure import CodeFingerprinter, LeafFunction, undisturbed
+from assetbuild.fingerprint.code.model import CodeVersion, Widened
 from assetbuild.fingerprint.code.packages import Packages
 from assetbuild.fingerprint.encoding import digest
 from assetbuild.fingerprint.recipe import Recipe, Shown, environment_part

@@ -134,7 +134,7 @@ def load_stage(  # noqa: PLR0913  # what to load and how much of it, after what,
                 read_folders=kept.read_folders,
                 trace=kept.trace,
             )
-    from assetbuild.fingerprint.code import undisturbed  # noqa: PLC0415  # with a manifest it is not needed
+    from assetbuild.fingerprint.code.closure import undisturbed  # noqa: PLC0415  # with a manifest it is not needed
 
     with undisturbed():  # what is loaded stays: to search it for garbage takes longer than to load it
         stage = _load(settings, io_managers, config_file, assignments, previous, follower)

@@ -26,11 +26,10 @@ from assetbuild.load.settings import Settings
 from assetbuild.materialize.handed import HandedOn
 from assetbuild.materialize.partitioned import by_partition, keys_of, window_of
 from assetbuild.materialize.task import InputRef, OutputResult, Task, TaskResult
-from assetbuild.plan.outputs import extension_of
 from assetbuild.record.faults import reach
 from assetbuild.store.conversions import convert_table, describe, matches
 from assetbuild.store.io import InputContext, OutputContext, Place
-from assetbuild.store.objects import Objects, discard
+from assetbuild.store.objects import Objects, discard, extension_of
 from assetbuild.store.partitions import load_partitions
 from assetbuild.store.readers import load_source, load_source_partitions
 from assetbuild.store.registry import IOManagers
@@ -47,11 +46,12 @@ class Runtime:
     io_managers: IOManagers
     objects: Objects
     handed: HandedOn = field(default_factory=HandedOn)
+    warehouse: Path = field(init=False)
+    """The folder of published values."""
 
-    @property
-    def warehouse(self) -> Path:
-        """The folder of published values."""
-        return self.settings.root / self.settings.warehouse
+    def __post_init__(self) -> None:
+        """Put the folder together once: each asset asks for it."""
+        object.__setattr__(self, "warehouse", self.settings.root / self.settings.warehouse)
 
 
 class _NothingSaid(Exception):  # noqa: N818  # a signal, shown to nobody
@@ -106,13 +106,11 @@ def load_object(
 ) -> Any:
     """Load the value of an asset from its object; raise AssetError when it cannot be given as asked."""
     manager = runtime.io_managers.get(io_manager)
-    path = runtime.objects.path(name)
     table = runtime.handed.table(name, manager, runtime.objects, load)
-    if table is None:
-        _trusted(name, repr(key), runtime)
     try:
         if table is not None:
             return convert_table(table, load, columns)
+        path = _trusted(name, repr(key), runtime)
         return manager.load(InputContext(asset_key=key, path=path, load=load, columns=columns))
     except (TypeError, ValueError, KeyError) as error:
         reason = error.args[0] if isinstance(error, KeyError) and error.args else error

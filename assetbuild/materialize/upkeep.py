@@ -12,11 +12,11 @@ from dataclasses import dataclass, field, replace
 from assetbuild.errors import Problem, UsageError
 from assetbuild.plan.facts import Facts
 from assetbuild.plan.model import Decision
-from assetbuild.plan.outputs import extension_of
 from assetbuild.plan.planner import Planned, Planner
 from assetbuild.plan.states import places_in
 from assetbuild.record.model import Pointer, Trace
 from assetbuild.store.io import IOManager, Place
+from assetbuild.store.objects import extension_of
 from assetbuild.store.publish import remove_location
 
 __all__ = ["GcItem", "GcReport", "Limits", "accept", "clean", "collect"]

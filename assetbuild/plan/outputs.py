@@ -12,11 +12,11 @@ from assetbuild.record.model import Pointer, Standing
 from assetbuild.record.stamps import StampCache
 from assetbuild.record.state import Record
 from assetbuild.store.io import IOManager, Place, ValueState
-from assetbuild.store.objects import Objects
+from assetbuild.store.objects import Objects, extension_of
 from assetbuild.store.publish import copy_value, location_stamps, path_of
 from assetbuild.store.registry import IOManagers
 
-__all__ = ["DOUBTFUL", "OutputState", "Outputs", "extension_of", "open_mark"]
+__all__ = ["DOUBTFUL", "OutputState", "Outputs", "open_mark"]
 
 OutputState = ValueState
 
@@ -208,8 +208,3 @@ class Outputs:
         staging = self.objects.staging(pointer.asset)
         copy_value(published, staging)
         return self.objects.add(staging, place.extension) == pointer.object
-
-
-def extension_of(object_name: str) -> str:
-    """Return the extension of an object's name, without the dot."""
-    return object_name.partition(".")[2]

@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 
 __all__ = ["exchange"]
 
@@ -14,7 +13,7 @@ _AT_CURRENT_FOLDER = -100
 _EXCHANGE = 2
 
 
-def exchange(one: Path, other: Path) -> bool:
+def exchange(one: str, other: str) -> bool:
     """Let two existing paths swap what they name; return False, and do nothing, where that is not possible."""
     call = _system_call()
     return call is not None and call(os.fsencode(one), os.fsencode(other)) == 0

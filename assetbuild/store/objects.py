@@ -27,7 +27,7 @@ from assetbuild.fingerprint.data.files import file_hash, tree_hash
 from assetbuild.record.lock import is_alive
 from assetbuild.store.failures import storing
 
-__all__ = ["Objects", "content_hash", "discard", "is_alive"]
+__all__ = ["Objects", "content_hash", "discard", "extension_of", "is_alive"]
 
 _READ_ONLY: Final = 0o444
 _LABEL_LENGTH: Final = 60
@@ -37,6 +37,11 @@ _HOST: Final = path_part(os.uname().nodename).replace("-", "_")[:40] or "localho
 def content_hash(path: Path) -> str:
     """Return the hash of a file's bytes, or of all that is in a folder: the name of its object."""
     return tree_hash(path) if stat.S_ISDIR(os.stat(path).st_mode) else file_hash(path)
+
+
+def extension_of(name: str) -> str:
+    """Return the extension of an object's name, without the dot."""
+    return name.partition(".")[2]
 
 
 class Objects:
@@ -74,20 +79,20 @@ class Objects:
             else:
                 digest = tree_hash(staged) if is_folder else file_hash(staged)
             name = f"{digest}.{extension}" if extension else digest
-            path = self.path(name)
+            path = self._path(name)
             if os.path.lexists(path):
-                if content_hash(path) == digest:
+                if content_hash(Path(path)) == digest:
                     discard(staged)
                     return name
-                discard(path)  # damaged since it was written: the new one mends it
+                discard(Path(path))  # damaged since it was written: the new one mends it
             _seal(staged, is_folder=is_folder)
             if name[:2] not in self._made:
-                path.parent.mkdir(parents=True, exist_ok=True)
+                os.makedirs(os.path.dirname(path), exist_ok=True)
                 self._made.add(name[:2])
             try:
-                staged.rename(path)
+                os.rename(staged, path)
             except OSError:
-                if not path.exists():  # another process was first: its object is the same
+                if not os.path.exists(path):  # another process was first: its object is the same
                     raise
                 discard(staged)
         return name

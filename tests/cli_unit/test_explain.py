@@ -8,7 +8,7 @@ import pytest
 
 from assetbuild.cli.details import details_lines
 from assetbuild.cli.why import explanation_lines
-from assetbuild.fingerprint.code import Widened
+from assetbuild.fingerprint.code.model import Widened
 from assetbuild.plan.details import AssetDetails, CurrentValue
 from assetbuild.plan.explain import AcceptNote, ChainLink, Explanation
 from assetbuild.plan.model import Cause, Step

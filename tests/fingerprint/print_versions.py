@@ -16,7 +16,7 @@ from pathlib import Path
 def main() -> None:
     sys.dont_write_bytecode = True
     sys.path[:0] = sys.argv[1:2] + sys.argv[3:]
-    from assetbuild.fingerprint.code import CodeFingerprinter
+    from assetbuild.fingerprint.code.closure import CodeFingerprinter
     from assetbuild.load.importer import Importer
 
     found = {}

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from assetbuild.errors import DefinitionError
-from assetbuild.fingerprint.code import CodeFingerprinter, CodeVersion
+from assetbuild.fingerprint.code.closure import CodeFingerprinter
+from assetbuild.fingerprint.code.model import CodeVersion
 from assetbuild.load.importer import Importer
 
 

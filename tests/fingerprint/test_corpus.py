@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from assetbuild.fingerprint.code import CodeFingerprinter, CodeVersion
+from assetbuild.fingerprint.code.closure import CodeFingerprinter
+from assetbuild.fingerprint.code.model import CodeVersion
 from assetbuild.load.importer import Importer
 from tests.fingerprint.corpus_cases import Case, read_corpus
 

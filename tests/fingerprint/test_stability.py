@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from assetbuild.fingerprint.code import CodeFingerprinter
+from assetbuild.fingerprint.code.closure import CodeFingerprinter
 from assetbuild.load.importer import Importer
 from tests.fingerprint.corpus_cases import read_corpus
 

@@ -19,11 +19,3 @@ Reading order:
 
 Nothing here runs user code, apart from importing what a function body imports.
 """
-
-from __future__ import annotations
-
-from assetbuild.fingerprint.code.closure import CodeFingerprinter, undisturbed
-from assetbuild.fingerprint.code.model import CodePart, CodeVersion, Widened
-from assetbuild.fingerprint.code.source import SourceFile
-
-__all__ = ["CodeFingerprinter", "CodePart", "CodeVersion", "SourceFile", "Widened", "undisturbed"]
