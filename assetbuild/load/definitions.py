@@ -31,18 +31,20 @@ class Definitions:
     kept: frozenset[str] = frozenset()
 
 
-def load_definitions(
+def load_definitions(  # noqa: PLR0913  # what to load, from which bytes, after what
     settings: Settings,
     io_managers: IOManagers,
     *,
     bundle: Mapping[str, bytes] | None = None,
+    codes: Mapping[str, bytes] | None = None,
     previous: Definitions | None = None,
     moved: Iterable[str] | None = None,
     on_demand: bool = False,
 ) -> Definitions:
     """Import every module of ``definitions`` and return the graph of what they declare.
 
-    With a ``bundle`` (absolute path to bytes) exactly those bytes are compiled, whatever lies on the disk.
+    With a ``bundle`` (absolute path to bytes) exactly those bytes are compiled, whatever lies on the disk; ``codes``
+    are the modules of them that this very interpreter has compiled before, marshalled.
 
     With the ``previous`` definitions of this process, modules stay that cannot hold anything of one that changed:
     ``moved`` names the files that changed, all else that loading read being as it was; with a bundle it is not needed.
@@ -52,7 +54,7 @@ def load_definitions(
     Raises DefinitionError with every problem found.
     """
     if previous is None:
-        importer, collected = _load_all(settings, bundle)
+        importer, collected = _load_all(settings, bundle, codes)
         return Definitions(_graph(collected, settings, io_managers, on_demand=on_demand), importer)
     # Only here: a command loads once.
     from assetbuild.load.reload import Reload  # noqa: PLC0415
@@ -80,8 +82,10 @@ def load_modules(importer: Importer, settings: Settings) -> list[Definition]:
     return collected
 
 
-def _load_all(settings: Settings, bundle: Mapping[str, bytes] | None) -> tuple[Importer, list[Definition]]:
-    with Importer(settings.root, bundle=bundle) as importer:
+def _load_all(
+    settings: Settings, bundle: Mapping[str, bytes] | None, codes: Mapping[str, bytes] | None = None
+) -> tuple[Importer, list[Definition]]:
+    with Importer(settings.root, bundle=bundle, codes=codes) as importer:
         return importer, load_modules(importer, settings)
 
 

@@ -12,6 +12,7 @@ import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import marshal
 import os
 import sys
 import traceback
@@ -45,10 +46,12 @@ class Importer(importlib.abc.MetaPathFinder):
         *,
         search: Sequence[Path] = (),
         bundle: Mapping[str, bytes] | None = None,
+        codes: Mapping[str, bytes] | None = None,
         journal: Journal | None = None,
     ) -> None:
         """Take the project folder, more folders to import from, and bytes to use in place of what is on disk.
 
+        ``codes`` are files of the bundle as they were compiled by this very interpreter, marshalled.
         The journal is that of a load of which some modules stay.
         """
         self.journal = Journal() if journal is None else journal
@@ -58,6 +61,7 @@ class Importer(importlib.abc.MetaPathFinder):
         self.stamps: dict[str, tuple[int, int, int] | None] = {}
         """Time of change, size and inode of each file that was read, as they were then."""
         self._bundle = dict(bundle or {})
+        self._codes = dict(codes or {}) if bundle else {}
         source_layout = self.root / "src"
         folders = [self.root, *([source_layout] if source_layout.is_dir() else []), *search]
         self._folders = list(dict.fromkeys(os.path.abspath(folder) for folder in folders))
@@ -162,6 +166,11 @@ class Importer(importlib.abc.MetaPathFinder):
                 self.stamps[path] = (status.st_mtime_ns, status.st_size, status.st_ino)
             known = self.files[path] = SourceFile.of(path, data)
         return known.data
+
+    def compiled(self, path: str) -> CodeType | None:
+        """Return a file's code when another process of this interpreter has compiled it."""
+        data = self._codes.pop(path, None)
+        return None if data is None else marshal.loads(data)  # noqa: S302  # from the parent process
 
     # -- the finder ------------------------------------------------------------------------------------------
 
@@ -296,6 +305,8 @@ class _BytesLoader(importlib.machinery.SourceFileLoader):
     def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002  # the protocol's name
         """Compile the bytes that were read, and no others."""
         data = self.importer.read(self.path)
+        if (code := self.importer.compiled(self.path)) is not None:
+            return code
         try:
             importlib.util.decode_source(data)  # compile() passes over bytes in comments that are no text
             return compile(data, self.path, "exec", dont_inherit=True)

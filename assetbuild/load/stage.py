@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import marshal
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -41,8 +42,10 @@ class Follower(Protocol):
     def importing(self, settings: Settings) -> None:
         """Hear that modules are about to be imported."""
 
-    def imported(self, settings: Settings, bundle: Mapping[str, bytes], graph: Graph) -> None:
-        """Hear what was imported; fingerprints come next."""
+    def imported(
+        self, settings: Settings, bundle: Mapping[str, bytes], codes: Mapping[str, bytes], graph: Graph
+    ) -> None:
+        """Hear what was imported, and as what code; fingerprints come next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +173,7 @@ def _load(
         graph = definitions.graph
         if follower is not None:
             with untraced():
-                follower.imported(settings, _sources(definitions), graph)
+                follower.imported(settings, _sources(definitions), _codes(definitions), graph)
         config = resolve(graph, gather(settings, config_file, assignments, graph))
         recipes = Recipes(settings, definitions, io_managers, config, last=None if last is None else last.recipes)
         is_whole = _is_whole(recipes, graph) if config_file is None and not assignments else False
@@ -213,6 +216,11 @@ def _load(
 
 def _sources(definitions: Definitions) -> dict[str, bytes]:
     return {path: file.data for path, file in definitions.importer.files.items()}
+
+
+def _codes(definitions: Definitions) -> dict[str, bytes]:
+    """Return the compiled modules, for other processes of this interpreter: to compile takes ten times as long."""
+    return {entry.path: marshal.dumps(entry.code) for entry in definitions.importer.journal.entries.values()}
 
 
 def _is_whole(recipes: Any, graph: Graph) -> bool:

@@ -54,14 +54,16 @@ class Ahead:
         self._is_first = not (settings.state_folder / "state.db").exists()
         self._pool().warm(1)  # after an edit it may be one asset that runs
 
-    def imported(self, settings: Settings, bundle: Mapping[str, bytes], graph: Graph) -> None:
+    def imported(
+        self, settings: Settings, bundle: Mapping[str, bytes], codes: Mapping[str, bytes], graph: Graph
+    ) -> None:
         """Hear that it is imported: workers import it too, while the main process goes on."""
         if self._options.jobs == 0 and self._options.pool is None:
             return
         from assetbuild.materialize.task import WorkerSetup  # noqa: PLC0415  # as in _pool
 
         pool = self._pool()
-        pool.renew(WorkerSetup(settings, bundle), graph)
+        pool.renew(WorkerSetup(settings, bundle, codes), graph)
         if self._is_first:
             pool.warm(sum(graph.assets.keys().isdisjoint(graph.upstream(key)) for key in graph.assets))
 

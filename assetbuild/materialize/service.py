@@ -113,7 +113,9 @@ class Service:
             self._litter += 1
         io_managers = IOManagers(settings.root, settings.root / settings.warehouse, settings.io_managers)
         try:
-            definitions = load_definitions(settings, io_managers, bundle=setup.bundle, on_demand=True)
+            definitions = load_definitions(
+                settings, io_managers, bundle=setup.bundle, codes=setup.codes, on_demand=True
+            )
         except AssetbuildError as error:
             return str(error)
         objects = Objects(settings.state_folder / "objects")

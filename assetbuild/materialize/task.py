@@ -42,6 +42,8 @@ class WorkerSetup:
 
     settings: Settings
     bundle: Mapping[str, bytes]
+    codes: Mapping[str, bytes] = field(default_factory=dict, compare=False)
+    """What the parent compiled of them, marshalled; what is not there the worker compiles itself."""
 
 
 @_pickled_as_call
