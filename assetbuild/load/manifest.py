@@ -46,7 +46,7 @@ __all__ = [
     "write_manifest",
 ]
 
-_FORMAT = 2
+_FORMAT = 3
 _ABSENT = "absent"
 
 
@@ -376,7 +376,9 @@ def _listing(folder: str, settings: Settings, *, is_import: bool) -> str:
 
 
 def _may_be_imported(entry: os.DirEntry[str]) -> bool:
-    return entry.name.endswith((".py", ".so", ".pyd")) or (entry.name.isidentifier() and entry.is_dir())
+    # Any script or test that imports from the project leaves compiled modules in '__pycache__'.
+    name = entry.name
+    return name.endswith((".py", ".so", ".pyd")) or (name.isidentifier() and name != "__pycache__" and entry.is_dir())
 
 
 def _file(path: str, stamps: StampCache) -> str:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["count_at_standstill", "keep_standstill"]
 
-_HEADER = f"assetbuild standstill 1 {__version__}\n".encode()
+_HEADER = f"assetbuild standstill 2 {__version__}\n".encode()
 _NAME = "standstill"
 _MOST = 200_000
 """Trees of more entries than this are left to the plan, which knows which of them it needs."""
@@ -203,7 +203,7 @@ def _names(folder: str, ours: set[str], *, how: bool) -> str:
                 and (
                     not how
                     or entry.name.endswith((".py", ".so", ".pyd"))
-                    or (entry.name.isidentifier() and entry.is_dir())
+                    or (entry.name.isidentifier() and entry.name != "__pycache__" and entry.is_dir())
                 )
             )
     except OSError:

@@ -72,7 +72,7 @@ def test_a_variable_that_was_looked_at_loads_again(shop):
     assert not loads(shop, "status", SHOP_OTHER="1", SHOP_MODE="loud")
 
 
-@pytest.mark.parametrize("name", ["notes.txt", "parts.md", ".editor.swp"])
+@pytest.mark.parametrize("name", ["notes.txt", "parts.md", ".editor.swp", "__pycache__/helpers.cpython-311.pyc"])
 def test_what_loading_did_not_read_does_not_count(shop, name):
     shop.write(name, "x")
     assert not loads(shop, "status")

@@ -99,7 +99,7 @@ def test_an_environment_variable_that_an_asset_reads_is_looked_at(shop, monkeypa
     assert not answers_at_once(shop)
 
 
-@pytest.mark.parametrize("name", ["notes.txt", ".editor.swp", "data/other.txt"])
+@pytest.mark.parametrize("name", ["notes.txt", ".editor.swp", "data/other.txt", "__pycache__/helpers.cpython-311.pyc"])
 def test_what_nobody_reads_does_not_count(shop, name):
     shop.write(name, "x")
     assert answers_at_once(shop)
