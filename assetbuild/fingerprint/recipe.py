@@ -34,6 +34,7 @@ __all__ = [
     "input_components",
     "key_of",
     "partitions_version",
+    "plain_inputs",
     "recipe_components",
 ]
 
@@ -108,6 +109,14 @@ def partitions_version(keys: Iterable[str], versions: bytes | bytearray | memory
 def edge_order(edges: Iterable[AssetInput]) -> list[AssetInput]:
     """Return the inputs that count in a build key, in its order."""
     return sorted((edge for edge in edges if not edge.is_order_only), key=_edge_place)
+
+
+def plain_inputs(edges: Iterable[AssetInput]) -> tuple[str, ...] | None:
+    """Return the keys of inputs that are read whole, in the order of build keys; None where one is read otherwise."""
+    listed = list(edges)
+    if any(edge.columns is not None or edge.mapping is not None or edge.is_order_only for edge in listed):
+        return None
+    return tuple(edge.key for edge in edge_order(listed))
 
 
 def build_stem(asset: str, recipe: Recipe, edges: Iterable[AssetInput]) -> bytes:

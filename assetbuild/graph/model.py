@@ -125,6 +125,11 @@ class Graph:
                 found[up].append(key)
         return {key: tuple(down) for key, down in found.items()}
 
+    @cached_property
+    def siblings(self) -> abc.Mapping[str, tuple[str, ...]]:
+        """The outputs of one function, by the key of each of them."""
+        return {key: asset.siblings for key, asset in self.assets.items()}
+
     def upstream(self, key: str) -> tuple[str, ...]:
         """Return the direct dependencies of an asset, sources included; a source has none."""
         return self._upstream.get(key, ())
@@ -135,8 +140,11 @@ class Graph:
 
     def closure(self, keys: Iterable[str]) -> frozenset[str]:
         """Return the assets in ``keys`` and every asset upstream of them, sources left out."""
+        chosen = frozenset(keys)
+        if len(chosen) >= len(self.assets) and chosen >= self.assets.keys():
+            return frozenset(self.assets)
         found: set[str] = set()
-        waiting = [key for key in keys if key in self.assets]
+        waiting = [key for key in chosen if key in self.assets]
         while waiting:
             key = waiting.pop()
             if key not in found:

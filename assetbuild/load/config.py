@@ -54,9 +54,16 @@ def config_section(asset: Asset) -> str:
     return getattr(asset.definition.function, "__name__", asset.key) if asset.definition.multi else asset.key
 
 
+def section_names(graph: Graph) -> Mapping[str, str]:
+    """Return the names of the tables with the assets' config, as keys."""
+    kept: Mapping[str, str] | None = getattr(graph, "sections", None)  # of a graph that comes from the manifest
+    every = kept.values() if kept is not None else map(config_section, graph.assets.values())
+    return {name: name for name in every}
+
+
 def gather(settings: Settings, config_file: Path | None, assignments: Sequence[str], graph: Graph) -> ConfigValues:
     """Merge the three origins of config values; raise UsageError with every problem of form."""
-    sections = {config_section(asset): asset for asset in graph.assets.values()}
+    sections = section_names(graph)
     tables: dict[str, dict[str, Any]] = {}
     places: dict[tuple[str, str], tuple[str | None, int | None]] = {}
     texts: dict[tuple[str, str], str] = {}
@@ -289,7 +296,7 @@ def _config_file(path: Path) -> dict[str, Mapping[str, Any]]:
     return said
 
 
-def _assignment(assignment: str, sections: Mapping[str, Asset]) -> tuple[str, str, str]:
+def _assignment(assignment: str, sections: Mapping[str, str]) -> tuple[str, str, str]:
     name, equals, text = assignment.partition("=")
     if not equals:
         message = "an assignment needs '='"

@@ -18,7 +18,7 @@ import ast
 import importlib.util
 import marshal
 import textwrap
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import CodeType, FunctionType
@@ -28,14 +28,13 @@ from assetbuild import __version__
 from assetbuild.fingerprint.code.source import FirstParty
 from assetbuild.fingerprint.encoding import digest, hash_bytes
 from assetbuild.fingerprint.recipe import Recipe, Shown
-from assetbuild.graph.model import Graph
 
 if TYPE_CHECKING:
     from assetbuild.load.definitions import Definitions
     from assetbuild.load.reads import Reads
     from assetbuild.load.recipes import Recipes
 
-__all__ = ["Edited", "Leaves", "edited", "leaves_of", "packed", "shifted_graph", "shifted_recipes", "unpacked"]
+__all__ = ["Edited", "Leaves", "edited", "leaves_of", "packed", "relative_shifts", "unpacked"]
 
 Leaves: TypeAlias = dict[str, tuple[Any, ...]]
 """Path to (hash of the outline, ranges of lines, bound names, leaves by name)."""
@@ -63,6 +62,7 @@ class Edited:
     """What edits of leaves change in a manifest."""
 
     recipes: dict[str, Recipe]
+    """The recipes that are others now."""
     versions: dict[str, str]
     """Path to the hash of the file's bytes."""
     shifts: dict[str, dict[int, int]]
@@ -142,16 +142,16 @@ def unpacked(data: bytes, manifest: bytes) -> Leaves:
 # -- taking an edit in -----------------------------------------------------------------------------------------------
 
 
-def edited(leaves: Leaves, paths: frozenset[str], recipes: Mapping[str, Recipe]) -> Edited | None:
+def edited(leaves: Leaves, paths: frozenset[str], recipe: Callable[[str], Recipe]) -> Edited | None:
     """Return what these files, which are others now, change; None when more than the bodies of leaves may have."""
-    result = Edited(dict(recipes), {}, {}, dict(leaves))
+    result = Edited({}, {}, {}, dict(leaves))
     for path in paths:
-        if path not in leaves or not _take_in(path, result):
+        if path not in leaves or not _take_in(path, result, recipe):
             return None
     return result
 
 
-def _take_in(path: str, result: Edited) -> bool:
+def _take_in(path: str, result: Edited, recipe_of: Callable[[str], Recipe]) -> bool:
     from assetbuild.fingerprint.code.closure import CODE_SCHEME  # noqa: PLC0415  # only after an edit
     from assetbuild.fingerprint.code.leaf import again  # noqa: PLC0415
 
@@ -179,7 +179,7 @@ def _take_in(path: str, result: Edited) -> bool:
         text = textwrap.dedent("\n".join(outline.lines[first - 1 : last])).strip("\n")
         part = digest("code-part", ["function", told[1], [list(pair) for pair in names]])
         for key, said in own.items():
-            recipe = result.recipes[key]
+            recipe = recipe_of(key)
             old = recipe.code[subject]
             result.recipes[key] = replace(
                 recipe,
@@ -251,45 +251,10 @@ def _shift(before: tuple[tuple[int, int], ...], now: tuple[tuple[int, int], ...]
     }
 
 
-def shifted_graph(graph: Graph, shifts: Mapping[str, Mapping[int, int]]) -> Graph:
-    """Return the graph with the lines at which things are declared now."""
-    if not shifts:
-        return graph
-    definitions: dict[int, Any] = {}
-
-    def moved(definition: Any) -> Any:
-        if id(definition) not in definitions:
-            origin = definition.origin
-            line = shifts.get(origin.file, {}).get(origin.line, origin.line)
-            definitions[id(definition)] = replace(definition, origin=replace(origin, line=line))
-        return definitions[id(definition)]
-
-    assets = []
-    for asset in graph.assets.values():
-        definition = moved(asset.definition)
-        assets.append(replace(asset, definition=definition))
-    sources = [replace(source, definition=moved(source.definition)) for source in graph.sources.values()]
-    return Graph(assets, sources, map(moved, graph.automations.values()))
-
-
-def shifted_recipes(
-    recipes: dict[str, Recipe], shifts: Mapping[str, Mapping[int, int]], root: Path
-) -> dict[str, Recipe]:
-    """Return the recipes with the lines at which their parts stand now."""
-    if not shifts:
-        return recipes
+def relative_shifts(shifts: Mapping[str, Mapping[int, int]], root: Path) -> dict[str, Mapping[int, int]]:
+    """Return the shifts by the relative paths that stand in recipes."""
     first_party = FirstParty(root)
-    lines = {first_party.relative(path): shift for path, shift in shifts.items()}
-    return {key: replace(recipe, code=_shifted_parts(recipe.code, lines)) for key, recipe in recipes.items()}
-
-
-def _shifted_parts(parts: Mapping[str, Shown], lines: Mapping[str, Mapping[int, int]]) -> dict[str, Shown]:
-    found = {}
-    for subject, part in parts.items():
-        file, _, line = part.place.rpartition(":")
-        now = lines[file].get(int(line)) if file in lines and line.isdecimal() else None
-        found[subject] = part if now is None else replace(part, place=f"{file}:{now}")
-    return found
+    return {first_party.relative(path): shift for path, shift in shifts.items()}
 
 
 def _flags(tree: ast.FunctionDef | ast.AsyncFunctionDef, path: str) -> int | None:

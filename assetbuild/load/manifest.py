@@ -1,6 +1,7 @@
 """The manifest: the loaded graph with its recipes, kept until something that loading it read has moved.
 
-    .assetbuild/manifest    pickle of a _Kept: format, what was read with its versions, graph and recipes
+    .assetbuild/manifest    header line, hash of the rest, marshal of a tuple: what was read with its versions, the
+                            modules, and graph and recipes as ``load/kept.py`` packs them
 
 With a valid manifest a command imports no user code: the graph has every key, edge and option, but no functions. What
 loading read is traced (``load/reads.py``) and compared: content of files, listings of folders, values of environment
@@ -11,32 +12,30 @@ in the project's own state folder; it is never fetched from anywhere. About 1 KB
 
 from __future__ import annotations
 
+import marshal
 import os
 import pickle
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from assetbuild.declare.definitions import AssetDefinition, Out, SourceDefinition
-from assetbuild.declare.metadata import as_json
 from assetbuild.fingerprint.encoding import SCHEME, digest, hash_bytes
 from assetbuild.fingerprint.recipe import Recipe, Shown, environment_part
 from assetbuild.graph.model import Asset, AssetInput, Graph, Source
+from assetbuild.load.kept import KeptGraph, KeptRecipes, changed_recipes, packed_graph, packed_recipes, shifted_graph
 from assetbuild.load.settings import Settings
 from assetbuild.record.stamps import StampCache, stat_stamp
 
 if TYPE_CHECKING:
-    from assetbuild.declare.automation import AutomationDefinition
-    from assetbuild.fingerprint.code.model import Widened
     from assetbuild.load.definitions import Definitions
     from assetbuild.load.leaves import Leaves
     from assetbuild.load.reads import Reads
     from assetbuild.load.recipes import Recipes
 
 __all__ = [
-    "KeptRecipes",
     "Manifest",
     "Trace",
     "forget_manifest",
@@ -46,7 +45,7 @@ __all__ = [
     "write_manifest",
 ]
 
-_FORMAT = 3
+_FORMAT = 4
 _ABSENT = "absent"
 
 
@@ -54,36 +53,13 @@ _ABSENT = "absent"
 class Manifest:
     """A graph without functions, its recipes, and the first-party files that workers load."""
 
-    graph: Graph
+    graph: KeptGraph
     recipes: KeptRecipes
     files: Mapping[str, str]
     """Absolute path of each first-party file to the hash of its bytes."""
     read_files: frozenset[str] = frozenset()
     read_folders: frozenset[tuple[str, bool]] = frozenset()
     trace: Trace | None = None
-
-
-class KeptRecipes:
-    """The recipes of a manifest; the environment is looked at anew."""
-
-    def __init__(self, recipes: Mapping[str, Recipe], widened: Mapping[str, tuple[Widened, ...]]) -> None:
-        """Take what was kept."""
-        self._recipes = dict(recipes)
-        self._widened = widened
-
-    def recipe(self, key: str) -> Recipe:
-        """Return the recipe of an asset, with today's environment."""
-        kept = self._recipes[key]
-        return (
-            replace(kept, env={name: environment_part(os.environ.get(name)) for name in kept.env}) if kept.env else kept
-        )
-
-    def check(self, keys: frozenset[str]) -> None:
-        """Do nothing: a manifest is kept only when every recipe could be computed."""
-
-    def widened(self, key: str) -> tuple[Widened, ...]:
-        """Return where the asset's code version was widened."""
-        return self._widened.get(key, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,20 +98,9 @@ class Trace:
 class _Kept:
     trace: Trace
     modules: dict[str, str]
-    graph: Graph
-    recipes: dict[str, Recipe]
-    widened: dict[str, tuple[Widened, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class _FunctionElsewhere:
-    """Stands in a kept graph where a loaded one has the user's function."""
-
-    __name__: str
-
-    def __call__(self, *_arguments: Any, **_named: Any) -> NoReturn:
-        message = f"{self.__name__} is not loaded: the graph comes from the manifest"
-        raise RuntimeError(message)
+    graph: tuple[Any, ...]
+    recipes: tuple[Any, ...]
+    """As ``load/kept.py`` packs them."""
 
 
 def read_manifest(settings: Settings, stamps: StampCache) -> Manifest | None:
@@ -145,8 +110,11 @@ def read_manifest(settings: Settings, stamps: StampCache) -> Manifest | None:
         form, _, rest = data.partition(b"\n")
         if form != _header():
             return None
-        kept: _Kept = pickle.loads(rest)  # noqa: S301  # our own file, in the project's own state folder
-    except (OSError, pickle.UnpicklingError, AttributeError, EOFError, ImportError, IndexError, TypeError, ValueError):
+        if rest[:32] != hash_bytes((rest[32:],)).encode():
+            return None
+        trace, *content = marshal.loads(rest[32:])  # noqa: S302  # our own file, and whole
+        kept = _Kept(Trace(*trace), *content)
+    except (OSError, EOFError, TypeError, ValueError):
         return None
     moved = kept.trace.moved(settings, stamps)
     if moved:
@@ -156,37 +124,34 @@ def read_manifest(settings: Settings, stamps: StampCache) -> Manifest | None:
         kept = kept_now
     elif moved is None:
         return None
-    recipes = KeptRecipes(kept.recipes, kept.widened)
+    graph = KeptGraph(kept.graph)
     return Manifest(
-        kept.graph, recipes, kept.modules, frozenset(kept.trace.files), frozenset(kept.trace.folders), kept.trace
+        graph,
+        KeptRecipes(kept.recipes, graph),
+        kept.modules,
+        frozenset(kept.trace.files),
+        frozenset(kept.trace.folders),
+        kept.trace,
     )
 
 
-def write_manifest(
-    settings: Settings,
-    trace: Trace,
-    modules: Mapping[str, str],
-    recipes: Recipes,
-    definitions: Definitions,
-    reads: Reads,
-) -> bool:
+def write_manifest(settings: Settings, trace: Trace, recipes: Recipes, definitions: Definitions, reads: Reads) -> bool:
     """Keep what was loaded for the next command, where there is a state folder to keep it in; return whether there is.
 
     ``trace`` is of the moment of loading: what has moved since then makes the next command load again.
     """
     if not settings.state_folder.is_dir():
         return False
-    graph = definitions.graph
-    kept = _Kept(
-        trace,
-        dict(modules),
-        _without_functions(graph),
-        {key: recipes.recipe(key) for key in graph.assets},
-        {key: widened for key in graph.assets if (widened := recipes.widened(key))},
-    )
     from assetbuild.load.leaves import leaves_of  # noqa: PLC0415  # only after loading
 
-    _write(settings, kept, leaves_of(recipes, definitions, reads))
+    graph = definitions.graph
+    try:
+        modules = {path: file.version for path, file in definitions.importer.files.items()}
+        kept = _Kept(trace, modules, packed_graph(graph), packed_recipes(recipes, graph.assets))
+    except (pickle.PicklingError, TypeError, AttributeError, ValueError):
+        forget_manifest(settings)
+    else:
+        _write(settings, kept, leaves_of(recipes, definitions, reads))
     return True
 
 
@@ -194,12 +159,15 @@ def _write(settings: Settings, kept: _Kept, leaves: Leaves) -> None:
     from assetbuild.load.leaves import packed  # noqa: PLC0415  # only after loading, or an edit
 
     try:
-        data = _header() + b"\n" + pickle.dumps(kept, protocol=5)
+        t = kept.trace
+        trace = (t.settings, t.python, t.files, t.folders, t.env, t.installed)
+        content = marshal.dumps((trace, kept.modules, kept.graph, kept.recipes))
+        data = b"".join((_header(), b"\n", hash_bytes((content,)).encode(), content))
         for name, content in (("manifest", data), ("leaves", packed(leaves, data))):
             staged = settings.state_folder / f"{name}.{os.getpid()}.tmp"
             staged.write_bytes(content)
             staged.replace(settings.state_folder / name)
-    except (OSError, pickle.PicklingError, TypeError, AttributeError, ValueError):
+    except (OSError, TypeError, ValueError):
         for name in ("manifest", "leaves"):
             (settings.state_folder / f"{name}.{os.getpid()}.tmp").unlink(missing_ok=True)
         forget_manifest(settings)
@@ -207,21 +175,30 @@ def _write(settings: Settings, kept: _Kept, leaves: Leaves) -> None:
 
 def _edited(kept: _Kept, moved: frozenset[str], settings: Settings, data: bytes) -> _Kept | None:
     """Return the manifest with edits of these files taken in, and write it; None when they have to be loaded."""
-    from assetbuild.load.leaves import edited, shifted_graph, shifted_recipes, unpacked  # noqa: PLC0415  # only after an edit
+    from assetbuild.load.leaves import edited, relative_shifts, unpacked  # noqa: PLC0415  # only after an edit
 
     try:
         leaves = unpacked((settings.state_folder / "leaves").read_bytes(), data)
     except (OSError, ValueError, EOFError, TypeError):
         return None
-    found = edited(leaves, moved, kept.recipes) if moved <= kept.modules.keys() else None
-    if found is None or (found.shifts and (kept.graph.automations or kept.widened)):
+    graph = KeptGraph(kept.graph)
+    recipes = KeptRecipes(kept.recipes, graph)
+    found = edited(leaves, moved, recipes.of_then) if moved <= kept.modules.keys() else None
+    if found is None or (found.shifts and (graph.automations or recipes.is_widened)):
         return None
-    now = replace(
-        kept,
-        trace=replace(kept.trace, files={**kept.trace.files, **found.versions}),
-        modules={**kept.modules, **found.versions},
-        graph=shifted_graph(kept.graph, found.shifts),
-        recipes=shifted_recipes(found.recipes, found.shifts, settings.root),
+    trace = Trace(
+        kept.trace.settings,
+        kept.trace.python,
+        {**kept.trace.files, **found.versions},
+        kept.trace.folders,
+        kept.trace.env,
+        kept.trace.installed,
+    )
+    now = _Kept(
+        trace,
+        {**kept.modules, **found.versions},
+        shifted_graph(kept.graph, found.shifts),
+        changed_recipes(kept.recipes, graph, found.recipes, relative_shifts(found.shifts, settings.root)),
     )
     _write(settings, now, found.leaves)
     return now
@@ -263,8 +240,7 @@ def unkeepable(settings: Settings, graph: Graph, recipes: Recipes, reads: Reads)
         return "a function tells which partitions an input reads"
     if any(_asks_function(asset.partitions) for asset in graph.assets.values()):
         return "a function tells which partitions there are"
-    read = {name for key in graph.assets for name in recipes.recipe(key).env}
-    if written := read & reads.env_written:
+    if written := recipes.variables & reads.env_written:
         return f"the code sets the environment variable {min(written)} that an asset reads"
     return _foreign_data(graph)
 
@@ -294,51 +270,14 @@ def _foreign_data(graph: Graph) -> str:
     return ""
 
 
-def _without_functions(graph: Graph) -> Graph:
-    definitions: dict[int, AssetDefinition] = {}
-    assets = []
-    for asset in graph.assets.values():
-        definition = asset.definition
-        if id(definition) not in definitions:
-            name = getattr(definition.function, "__name__", asset.key)
-            definitions[id(definition)] = replace(
-                definition,
-                function=_FunctionElsewhere(name),
-                outs=tuple(replace(out, metadata=_plain(out.metadata)) for out in definition.outs),
-            )
-        light = definitions[id(definition)]
-        out = next(out for out in light.outs if out.key == asset.key)
-        assets.append(_light_asset(asset, light, out))
-    sources = [
-        Source(source.key, replace(source.definition, metadata=_plain(source.definition.metadata)), source.partitions)
-        for source in graph.sources.values()
-    ]
-    return Graph(assets, sources, _light_automations(graph))
-
-
-def _light_automations(graph: Graph) -> list[AutomationDefinition]:
-    if not graph.automations:
-        return []
-    from assetbuild.graph.automation import without_functions  # noqa: PLC0415  # only where there are any
-
-    return without_functions(graph.automations, _FunctionElsewhere)
-
-
-def _light_asset(asset: Asset, definition: AssetDefinition, out: Any) -> Asset:
-    return replace(asset, definition=definition, out=out, config_class=None, returns_type=None)
-
-
-def _plain(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: as_json(value) for name, value in metadata.items()}
-
-
 def _header() -> bytes:
     from assetbuild import __version__  # noqa: PLC0415  # the package names it, and imports nothing for it
 
     # With the fields of what is kept: objects of another version of the program would lack some of them.
-    kept = (Asset, AssetInput, AssetDefinition, Out, Source, SourceDefinition, Recipe, Shown, Trace, _Kept)
+    kept = (Asset, AssetInput, AssetDefinition, Out, Source, SourceDefinition, Recipe, Shown, Trace)
     layout = digest("layout", [list(kind.__slots__) for kind in kept])
-    return f"assetbuild manifest {_FORMAT} {__version__} {SCHEME} {layout}".encode()
+    python = f"{sys.implementation.cache_tag} {marshal.version}"  # the format of marshal is Python's own affair
+    return f"assetbuild manifest {_FORMAT} {__version__} {SCHEME} {layout} {python}".encode()
 
 
 def _settings_version(settings: Settings) -> str:

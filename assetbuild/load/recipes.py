@@ -11,7 +11,7 @@ from assetbuild.fingerprint.code.closure import CodeFingerprinter, LeafFunction,
 from assetbuild.fingerprint.code.model import CodeVersion, Widened
 from assetbuild.fingerprint.code.packages import Packages
 from assetbuild.fingerprint.encoding import digest
-from assetbuild.fingerprint.recipe import Recipe, Shown, environment_part
+from assetbuild.fingerprint.recipe import Recipe, Shown, build_stem, environment_part, plain_inputs
 from assetbuild.graph.model import Asset
 from assetbuild.graph.places import relative_place
 from assetbuild.load.config import MASK, ResolvedConfig
@@ -58,6 +58,7 @@ class Recipes:
         self._packages = Packages(settings.packages)
         self._code: dict[int, CodeVersion | DefinitionError] = {}
         self._recipes: dict[str, Recipe] = {}
+        self._stems: dict[str, bytes] = {}
         self._managers: dict[str | None, dict[str, Any]] = {}
         self.effects: frozenset[str] | None = None
         """The modules that set something in other libraries; told by ``check``."""
@@ -97,6 +98,22 @@ class Recipes:
         if key not in self._recipes:
             self._recipes[key] = self._make(self._graph.assets[key])
         return self._recipes[key]
+
+    def stem(self, key: str) -> bytes:
+        """Return what the build keys of an asset's partitions have in common."""
+        if key not in self._stems:
+            self._stems[key] = build_stem(key, self.recipe(key), self._graph.assets[key].inputs)
+        return self._stems[key]
+
+    def plain(self, key: str) -> tuple[str, ...] | None:
+        """Return what an asset reads, in the order of its build key; None where more than that is to be said."""
+        asset = self._graph.assets[key]
+        return plain_inputs(asset.inputs) if asset.partitions is None else None
+
+    @property
+    def variables(self) -> frozenset[str]:
+        """The environment variables that any asset reads."""
+        return frozenset(name for key in self._graph.assets for name in self.recipe(key).env)
 
     def widened(self, key: str) -> tuple[Widened, ...]:
         """Return where the asset's code version was widened."""

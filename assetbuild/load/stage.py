@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from assetbuild.errors import DefinitionError
 from assetbuild.fingerprint.encoding import hash_bytes
 from assetbuild.graph.model import Graph
-from assetbuild.load.config import config_section, gather
+from assetbuild.load.config import gather
 from assetbuild.load.manifest import Trace, forget_manifest, read_manifest, trace_of, unkeepable, write_manifest
 from assetbuild.load.settings import Settings, read_settings
 from assetbuild.record.stamps import StampCache
@@ -123,7 +123,7 @@ def load_stage(  # noqa: PLR0913  # what to load and how much of it, after what,
         kept = read_manifest(settings, StampCache(settings.state_folder / "stamps.db"))
         if kept is not None:
             values = gather(settings, None, (), kept.graph)
-            config = {key: values.tables.get(config_section(asset), {}) for key, asset in kept.graph.assets.items()}
+            config = {key: table for key, name in kept.graph.sections.items() if (table := values.tables.get(name))}
             return Stage(
                 settings,
                 kept.graph,
@@ -191,7 +191,7 @@ def _load(
         nonlocal is_kept
         # Once, but not before there is a folder for it; a worker that starts meanwhile may make that at any moment.
         if not is_kept or not (settings.state_folder / "manifest").exists():
-            is_kept = write_manifest(settings, trace, files, recipes, definitions, reads)
+            is_kept = write_manifest(settings, trace, recipes, definitions, reads)
             stamps.flush()
 
     return Stage(
