@@ -20,7 +20,6 @@ from assetbuild.errors import AssetbuildError, AssetError, Problem
 from assetbuild.graph.annotations import keeps_promise, shown
 from assetbuild.graph.model import Asset, Graph
 from assetbuild.graph.places import relative_place
-from assetbuild.load.config import MASK, secret_texts, validate
 from assetbuild.load.errors import user_traceback
 from assetbuild.load.settings import Settings
 from assetbuild.materialize.handed import HandedOn
@@ -30,8 +29,6 @@ from assetbuild.record.faults import reach
 from assetbuild.store.conversions import convert_table, describe, matches
 from assetbuild.store.io import InputContext, OutputContext, Place
 from assetbuild.store.objects import Objects, discard, extension_of
-from assetbuild.store.partitions import load_partitions
-from assetbuild.store.readers import load_source, load_source_partitions
 from assetbuild.store.registry import IOManagers
 
 __all__ = ["Runtime", "load_object", "run_task"]
@@ -69,6 +66,8 @@ def run_task(
     try:
         arguments = {given.parameter: _load(given, runtime, asset) for given in task.inputs}
         if asset.config_class is not None and asset.config_parameter is not None:
+            from assetbuild.load.config import secret_texts, validate  # noqa: PLC0415  # few assets have a config
+
             arguments[asset.config_parameter] = config = validate(asset.config_class, task.config)
             secrets.extend(filter(None, secret_texts(config)))
         if asset.context_parameter is not None:
@@ -134,7 +133,12 @@ def _load(given: InputRef, runtime: Runtime, asset: Asset) -> Any:
     try:
         if given.kind == "object":
             return load_object(given.object, given.io_manager, given.key, runtime, given.load, given.columns)
+        # Imported here: a worker that reads neither starts without them.
+        from assetbuild.store.readers import load_source, load_source_partitions  # noqa: PLC0415
+
         if given.kind == "partitions":
+            from assetbuild.store.partitions import load_partitions  # noqa: PLC0415
+
             return load_partitions(
                 [runtime.io_managers.get(name) for name in given.io_managers or [given.io_manager] * len(given.parts)],
                 given.key,
@@ -369,14 +373,19 @@ def _size(path: Path) -> int:
 
 
 def _masked(text: str, secrets: list[str]) -> str:
-    for secret in secrets:
-        text = text.replace(secret, MASK)
+    if secrets:
+        from assetbuild.load.config import MASK  # noqa: PLC0415  # imported when the config was checked
+
+        for secret in secrets:
+            text = text.replace(secret, MASK)
     # Half a surrogate pair, as os.listdir gives for odd file names, is no text to a database or a terminal.
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _mask_log(log: Path, secrets: list[str]) -> None:
     import sys  # noqa: PLC0415
+
+    from assetbuild.load.config import MASK  # noqa: PLC0415
 
     sys.stdout.flush()
     sys.stderr.flush()
