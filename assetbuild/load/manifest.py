@@ -16,7 +16,7 @@ import marshal
 import os
 import pickle
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,6 +60,8 @@ class Manifest:
     read_files: frozenset[str] = frozenset()
     read_folders: frozenset[tuple[str, bool]] = frozenset()
     trace: Trace | None = None
+    is_edited: bool = False
+    """Whether edits were taken in just now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +105,13 @@ class _Kept:
     """As ``load/kept.py`` packs them."""
 
 
-def read_manifest(settings: Settings, stamps: StampCache) -> Manifest | None:
-    """Return the manifest when all that it depends on is as it was; else None."""
+def read_manifest(
+    settings: Settings, stamps: StampCache, on_edit: Callable[[], object] = lambda: None
+) -> Manifest | None:
+    """Return the manifest when all that it depends on is as it was, or edits of leaves can be taken in; else None.
+
+    ``on_edit`` is called as soon as it is known that a file has changed.
+    """
     try:
         data = (settings.state_folder / "manifest").read_bytes()
         form, _, rest = data.partition(b"\n")
@@ -118,6 +125,7 @@ def read_manifest(settings: Settings, stamps: StampCache) -> Manifest | None:
         return None
     moved = kept.trace.moved(settings, stamps)
     if moved:
+        on_edit()
         kept_now = _edited(kept, moved, settings, data)
         if kept_now is None:
             return None
@@ -132,6 +140,7 @@ def read_manifest(settings: Settings, stamps: StampCache) -> Manifest | None:
         frozenset(kept.trace.files),
         frozenset(kept.trace.folders),
         kept.trace,
+        is_edited=bool(moved),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import marshal
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -37,15 +37,15 @@ class Loaded:
 
 
 class Follower(Protocol):
-    """Who wants to hear how the loading of a project goes on; it hears nothing where the manifest holds."""
+    """Who wants to hear how the loading of a project goes on; it hears nothing where nothing has changed."""
 
     def importing(self, settings: Settings) -> None:
-        """Hear that modules are about to be imported."""
+        """Hear that a module has changed, or that all are about to be imported."""
 
     def imported(
         self, settings: Settings, bundle: Mapping[str, bytes], codes: Mapping[str, bytes], graph: Graph
     ) -> None:
-        """Hear what was imported, and as what code; fingerprints come next."""
+        """Hear what is to be imported, and what was compiled of it; fingerprints or the plan come next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +120,12 @@ def load_stage(  # noqa: PLR0913  # what to load and how much of it, after what,
     io_managers = IOManagers(settings.root, settings.root / settings.warehouse, settings.io_managers)
     is_loaded = previous is not None and previous.loaded is not None
     if not functions and config_file is None and not assignments and not is_loaded:
-        kept = read_manifest(settings, StampCache(settings.state_folder / "stamps.db"))
+        on_edit = (lambda: follower.importing(settings)) if follower is not None else (lambda: None)
+        kept = read_manifest(settings, StampCache(settings.state_folder / "stamps.db"), on_edit)
         if kept is not None:
             values = gather(settings, None, (), kept.graph)
             config = {key: table for key, name in kept.graph.sections.items() if (table := values.tables.get(name))}
-            return Stage(
+            stage = Stage(
                 settings,
                 kept.graph,
                 io_managers,
@@ -137,6 +138,10 @@ def load_stage(  # noqa: PLR0913  # what to load and how much of it, after what,
                 read_folders=kept.read_folders,
                 trace=kept.trace,
             )
+            if kept.is_edited and follower is not None and (bundle := stage.bundle()) is not None:
+                follower.imported(settings, bundle, {}, kept.graph)
+                stage = replace(stage, sources=bundle)
+            return stage
     from assetbuild.fingerprint.code.closure import undisturbed  # noqa: PLC0415  # with a manifest it is not needed
 
     with undisturbed():  # what is loaded stays: to search it for garbage takes longer than to load it

@@ -1,8 +1,8 @@
 """Start the workers of a build while its main process still imports, fingerprints and plans.
 
-That the project has to be imported says that something has changed, so that most likely something will run: then the
-interpreters start, and the workers import the project as soon as its bytes are known. Nothing is started where the
-manifest holds.
+That the project has to be imported, or that the body of an asset function was edited, says that something has changed,
+so that most likely something will run: then the interpreters start, and the workers import the project as soon as its
+bytes are known. Nothing is started where the manifest holds.
 """
 
 from __future__ import annotations
