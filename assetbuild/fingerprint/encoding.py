@@ -42,48 +42,36 @@ Spelled ``object`` because the invariance of ``list`` and ``dict`` makes the rec
 
 _NAN = bytes.fromhex("7ff8000000000000")
 _NONE = b"N" + bytes(8)
+_head: Final = struct.Struct(">cQ").pack
 
 
 def encode(value: Encodable) -> bytes:
     """Return the canonical encoding of a value; raise TypeError for any other type."""
-    parts: list[bytes] = []
-    _encode_into(parts, value)
-    return b"".join(parts)
+    kind = type(value)
+    if kind is str:
+        return _framed(b"S", value.encode("utf-8", "surrogatepass"))  # type: ignore[attr-defined]
+    if value is None:
+        return _NONE
+    if kind is list or kind is tuple:
+        return _framed(b"L", b"".join([encode(item) for item in value]))  # type: ignore[attr-defined]
+    if kind is dict:
+        return _framed(b"M", b"".join([encode(side) for pair in value.items() for side in pair]))  # type: ignore[attr-defined]
+    return _encode_rare(value)
 
 
-def _encode_into(parts: list[bytes], value: Encodable) -> None:
-    # One list for the whole value: a build key has a hundred items, and joining at each level took most of its time.
-    if type(value) is str:
-        payload = value.encode("utf-8", "surrogatepass")
-        parts += (b"S", len(payload).to_bytes(8, "big"), payload)
-    elif value is None:
-        parts.append(_NONE)
-    elif type(value) is list or type(value) is tuple:
-        _enclose(parts, b"L", value)
-    elif type(value) is dict:
-        _enclose(parts, b"M", [side for pair in value.items() for side in pair])
-    elif type(value) is set or type(value) is frozenset:
-        parts.append(_framed(b"U", b"".join(sorted([encode(item) for item in value]))))
-    elif type(value) is bool:
-        parts.append(_framed(b"B", b"\x01" if value else b"\x00"))
-    elif type(value) is int:
-        parts.append(_framed(b"I", b"%d" % value if abs(value) < 1 << 64 else _big_decimal(value)))
-    elif type(value) is float:
-        parts.append(_framed(b"F", _NAN if math.isnan(value) else struct.pack(">d", value)))
-    elif type(value) is bytes:
-        parts.append(_framed(b"Y", value))
-    else:
-        message = f"a {type(value).__module__}.{type(value).__qualname__} has no canonical encoding"
-        raise TypeError(message)
-
-
-def _enclose(parts: list[bytes], tag: bytes, items: Iterable[object]) -> None:
-    place = len(parts)
-    parts.append(tag)
-    for item in items:
-        _encode_into(parts, item)
-    length = sum(map(len, parts[place + 1 :]))
-    parts[place] = tag + length.to_bytes(8, "big")
+def _encode_rare(value: Encodable) -> bytes:
+    if type(value) is set or type(value) is frozenset:
+        return _framed(b"U", b"".join(sorted([encode(item) for item in value])))
+    if type(value) is bool:
+        return _framed(b"B", b"\x01" if value else b"\x00")
+    if type(value) is int:
+        return _framed(b"I", b"%d" % value if abs(value) < 1 << 64 else _big_decimal(value))
+    if type(value) is float:
+        return _framed(b"F", _NAN if math.isnan(value) else struct.pack(">d", value))
+    if type(value) is bytes:
+        return _framed(b"Y", value)
+    message = f"a {type(value).__module__}.{type(value).__qualname__} has no canonical encoding"
+    raise TypeError(message)
 
 
 def digest(kind: str, value: Encodable) -> str:
@@ -100,7 +88,7 @@ def hash_bytes(chunks: Iterable[bytes | memoryview]) -> str:
 
 
 def _framed(tag: bytes, payload: bytes) -> bytes:
-    return tag + len(payload).to_bytes(8, "big") + payload
+    return _head(tag, len(payload)) + payload
 
 
 def _big_decimal(value: int) -> bytes:
