@@ -218,9 +218,8 @@ class Recipes:
 
 
 def _own_parts(asset: Asset, settings: Settings) -> dict[str, Shown]:
+    said = (("-> None", asset.returns_nothing), ("unordered", asset.out.unordered))
+    if not any(value for _, value in said):
+        return {}
     file, line = relative_place(asset.origin, settings.root)
-    return {
-        name: Shown(digest("own", value), str(value), f"{file}:{line}")
-        for name, value in (("-> None", asset.returns_nothing), ("unordered", asset.out.unordered))
-        if value
-    }
+    return {name: Shown(digest("own", value), str(value), f"{file}:{line}") for name, value in said if value}

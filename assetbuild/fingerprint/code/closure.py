@@ -139,7 +139,8 @@ class CodeFingerprinter:
             root = root_of(walk)
             nodes = reachable(root)
             effects = walk.effect_nodes({node.module for node in nodes if node.kind == "external"})
-            nodes = reachable(root, *effects)
+            if effects:
+                nodes = reachable(root, *effects)
             wanted = keep
             for node in nodes:
                 wanted = wanted | node.reads
@@ -158,9 +159,12 @@ class CodeFingerprinter:
         env: set[str] = set()
         widened: dict[Widened, None] = {}
         for node in nodes:
-            packages.update(node.packages)
-            env |= node.env
-            widened.update(dict.fromkeys(node.widened))
+            if node.packages:
+                packages.update(node.packages)
+            if node.env:
+                env |= node.env
+            if node.widened:
+                widened.update(dict.fromkeys(node.widened))
         packages = dict(sorted(packages.items()))
         keyed: Encodable = (
             [] if self._packages.policy == "off" else [[name, version] for name, version in packages.items()]

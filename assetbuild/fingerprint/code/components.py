@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from assetbuild.fingerprint.code.normalise import Keep
+from assetbuild.fingerprint.code.normalise import NOTHING
 from assetbuild.fingerprint.encoding import SCHEME, digest, hash_bytes
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Node:
         self.text = ""
         self.env: set[str] = set()
         self.packages: dict[str, str] = {}
-        self.reads = Keep()
+        self.reads = NOTHING
         self.widened: list[Widened] = []
         self.problems: list[Problem] = []
         self.version = ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import types
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from assetbuild.fingerprint.code.components import Node
@@ -119,9 +120,9 @@ def _add_parameter_classes(
 
 def _classes_named(walk: Walk, annotation: ast.expr, function: types.FunctionType, view: View | None) -> list[type]:
     found = []
-    for part in ast.walk(parsed_annotation(annotation)):
-        if isinstance(part, (ast.Name, ast.Attribute)) and (chain := chain_of(part)) is not None:
-            cells = _cells(function)
+    cells = _cells(function)
+    for part in _names_in(parsed_annotation(annotation)):
+        if (chain := chain_of(part)) is not None:
             if chain[0] in cells:
                 meaning: Any = cells[chain[0]]
             else:
@@ -130,6 +131,17 @@ def _classes_named(walk: Walk, annotation: ast.expr, function: types.FunctionTyp
             if isinstance(meaning, type) and walk.is_first_party_class(meaning):
                 found.append(meaning)
     return found
+
+
+def _names_in(annotation: ast.expr) -> Iterator[ast.expr]:
+    """Yield the names of an annotation, each chain also without its last attributes."""
+    if chain_of(annotation) is None:
+        yield from (part for part in ast.walk(annotation) if isinstance(part, (ast.Name, ast.Attribute)))
+        return
+    yield annotation
+    while isinstance(annotation, ast.Attribute):
+        annotation = annotation.value
+        yield annotation
 
 
 def is_config(cls: type) -> bool:

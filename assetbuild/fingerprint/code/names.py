@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
-from assetbuild.fingerprint.code.normalise import Keep
+from assetbuild.fingerprint.code.normalise import NOTHING, Keep
 
 __all__ = ["READERS", "Access", "Chain", "ImportTarget", "Names", "chain_of", "children"]
 
 
-@dataclass(frozen=True, slots=True)
-class ImportTarget:
+class ImportTarget(NamedTuple):
     """What an import statement brings: a module (``name`` is None) or a name of a module."""
 
     module: str
@@ -24,8 +23,7 @@ class ImportTarget:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
+class Chain(NamedTuple):
     """A name from outside and the attributes that follow it: ``helpers.text.clean``.
 
     ``imported`` is set when the first name is bound by an import inside the code itself.
@@ -37,8 +35,7 @@ class Chain:
     imported: ImportTarget | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(NamedTuple):
     """A call ``chain(argument, ...)``, or a lookup ``chain[argument]`` (``is_call`` is false)."""
 
     chain: Chain
@@ -57,6 +54,8 @@ class Names:
 
     def reads(self) -> Keep:
         """Return which properties of code are read at run time, and so must be kept."""
+        if not self.mentions:
+            return NOTHING
         return Keep(
             bool(self.mentions & _DOC_READERS),
             bool(self.mentions & _ANNOTATION_READERS),
@@ -129,6 +128,8 @@ def children(node: ast.AST) -> list[ast.AST]:
 
 def chain_of(node: ast.expr) -> tuple[str, tuple[str, ...]] | None:
     """Return the name and attributes of ``a.b.c``, or None for anything else."""
+    if isinstance(node, ast.Name):
+        return node.id, ()
     attributes: list[str] = []
     while isinstance(node, ast.Attribute):
         attributes.append(node.attr)

@@ -22,7 +22,15 @@ from typing import Any, Final
 
 from assetbuild.fingerprint.code.folding import UNFOLDED, fold
 
-__all__ = ["INERT_DECORATORS", "Keep", "Normaliser", "decorator_name", "is_annotated_class", "parsed_annotation"]
+__all__ = [
+    "INERT_DECORATORS",
+    "NOTHING",
+    "Keep",
+    "Normaliser",
+    "decorator_name",
+    "is_annotated_class",
+    "parsed_annotation",
+]
 
 INERT_DECORATORS: Final = frozenset(
     [
@@ -63,9 +71,15 @@ class Keep:
 
     def __or__(self, other: Keep) -> Keep:
         """Keep what either keeps."""
+        if other is NOTHING or other == self:
+            return self
         return Keep(
             self.docstrings or other.docstrings, self.annotations or other.annotations, self.names or other.names
         )
+
+
+NOTHING: Final = Keep()
+"""What nearly all code keeps."""
 
 
 class Normaliser:
@@ -77,6 +91,7 @@ class Normaliser:
         self._is_internal = is_internal
         self._out: list[bytes] = []
         self._special: dict[type[ast.AST], Callable[[Any], None]] = {
+            ast.Name: lambda node: self._out.append(b"(Name id=" + _constant(node.id) + b")"),
             ast.Constant: lambda node: self._out.append(_constant(node.value)),
             ast.JoinedStr: self._joined_string,
             ast.BinOp: self._folded,
@@ -94,7 +109,9 @@ class Normaliser:
 
     def function(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, *, annotations: bool) -> bytes:
         """Return a function as a unit: its name, decorators and default values are told elsewhere."""
-        kept, self._keep = self._keep, self._keep | Keep(annotations=annotations)
+        kept = self._keep
+        if annotations:
+            self._keep = kept | Keep(annotations=True)
         out = self._out = []
         out.append(b"(" + type(node).__name__.encode())
         if self._keep.names and not isinstance(node, ast.Lambda):
@@ -129,16 +146,14 @@ class Normaliser:
     # -- writing ---------------------------------------------------------------------------------------------
 
     def _value(self, value: Any) -> None:
-        kind = type(value)
-        if kind is str:
-            self._out.append(_constant(value))
-        elif kind is list:
+        special = self._special.get(type(value))
+        if special is not None:
+            special(value)
+        elif type(value) is list:
             self._out.append(b"[")
             for item in value:
                 self._value(item)
             self._out.append(b"]")
-        elif (special := self._special.get(kind)) is not None:
-            special(value)
         elif isinstance(value, ast.AST):
             self._node(value)
         else:
@@ -150,17 +165,17 @@ class Normaliser:
         out.append(opening)
         for name, label, is_body in fields:
             value = getattr(node, name, None)
-            if value is None or value == []:
-                continue
-            if is_body and type(value) is list:
+            if type(value) is str:
+                out.append(label + _constant(value))
+            elif is_body and type(value) is list:
                 self._body(name, value)
-            else:
+            elif value is not None and value != []:
                 out.append(label)
                 self._value(value)
         out.append(b")")
 
     def _field(self, name: str, value: Any) -> None:
-        if value is None or value == []:
+        if value is None or (type(value) is list and not value):
             return
         self._out.append(b" " + name.encode() + b"=")
         self._value(value)

@@ -66,7 +66,7 @@ class _Collector:
         self._keep = keep
         self._has_walrus = has_walrus
         self._visitors: dict[type[ast.AST], Callable[[Any, Scope | None], None]] = {
-            ast.Name: self._use,
+            ast.Name: self._name,
             ast.Constant: self._constant,
             ast.Attribute: self._attribute,
             ast.Call: self._call,
@@ -185,6 +185,13 @@ class _Collector:
         if node.value is not None:
             self.visit(node.value, scope)
 
+    def _name(self, node: ast.Name, scope: Scope | None) -> None:
+        owner = scope.owner(node.id) if scope is not None else None
+        if owner is None or owner.is_class or node.id in owner.imports or node.id in owner.aliases:
+            self._use(node, scope)
+        elif node.id in READERS:
+            self.names.mentions.add(node.id)
+
     def _use(self, node: ast.expr, scope: Scope | None) -> None:
         for chain in self._chains(node, scope):
             self.names.chains[chain] = None
@@ -203,7 +210,8 @@ class _Collector:
         if found is None or depth > _LONGEST_ALIAS:
             return []
         root, attributes = found
-        self.names.mentions.update(READERS.intersection((root, *attributes)))
+        if not READERS.isdisjoint((root, *attributes)):
+            self.names.mentions.update(READERS.intersection((root, *attributes)))
         owner = scope.owner(root) if scope is not None else None
         if owner is None:
             return [Chain(root, attributes, node.lineno)]
@@ -222,9 +230,10 @@ class _Collector:
         if _names_a_logger(node):
             self.visit(callee, scope)
             return
-        for chain in self._chains(callee, scope):
-            arguments = (*node.args, *(keyword.value for keyword in node.keywords if keyword.arg in _KEY_ARGUMENTS))
-            self.names.accesses.append(Access(chain, arguments, is_call=True))
+        chains = self._chains(callee, scope)
+        if chains:
+            arguments = (*node.args, *[keyword.value for keyword in node.keywords if keyword.arg in _KEY_ARGUMENTS])
+            self.names.accesses += [Access(chain, arguments, is_call=True) for chain in chains]
         if _is_plain_getattr(node, scope):
             named = ast.Attribute(node.args[0], node.args[1].value, ast.Load())  # type: ignore[attr-defined]
             self.visit(ast.copy_location(named, node), scope)
@@ -232,7 +241,12 @@ class _Collector:
             for argument in node.args[2:]:
                 self.visit(argument, scope)
             return
-        self._each_child(node, scope)
+        if chain_of(callee) is None:
+            self.visit(callee, scope)
+        else:
+            self.names.chains.update(dict.fromkeys(chains))
+        for part in (*node.args, *node.keywords):
+            self.visit(part, scope)
 
     def _subscript(self, node: ast.Subscript, scope: Scope | None) -> None:
         for chain in self._chains(node.value, scope):
