@@ -232,8 +232,12 @@ def _body_begins(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int | None:
     ):
         before, body = body[0].end_lineno or 0, body[1:]
     else:
-        ends = [part.end_lineno or 0 for part in ast.walk(node.args) if isinstance(part, (ast.arg, ast.expr))]
-        before = max([node.lineno, *ends, getattr(node.returns, "end_lineno", None) or 0])
+        given = node.args
+        parts = (
+            *given.posonlyargs, *given.args, *given.kwonlyargs, *given.defaults, *given.kw_defaults, given.vararg,
+            given.kwarg, node.returns,
+        )  # fmt: skip
+        before = max([node.lineno, *(part.end_lineno or 0 for part in parts if part is not None)])
     return before + 1 if body and _first_line(body[0]) > before else None
 
 
