@@ -497,7 +497,10 @@ class Project:
         outputs = Outputs(warehouse, stage.graph, stage.io_managers, Objects(folder / "objects"), stamps, record)
         keys = KeySets(stage.graph, self.root, _now(), sources, outputs, stamps)
         try:
-            yield Facts(stage.graph, stage.recipes.recipe, record, pointers, sources, outputs, keys)
+            recipes = stage.recipes
+            yield Facts(
+                stage.graph, recipes.recipe, record, pointers, sources, outputs, keys, recipes.stem, recipes.plain
+            )
             stamps.flush()
         except sqlite3.DatabaseError as error:
             if not is_damage(error):

@@ -59,6 +59,7 @@ class Recipes:
         self._code: dict[int, CodeVersion | DefinitionError] = {}
         self._recipes: dict[str, Recipe] = {}
         self._stems: dict[str, bytes] = {}
+        self._plain: dict[str, tuple[str, ...] | None] = {}
         self._managers: dict[str | None, dict[str, Any]] = {}
         self.effects: frozenset[str] | None = None
         """The modules that set something in other libraries; told by ``check``."""
@@ -107,8 +108,10 @@ class Recipes:
 
     def plain(self, key: str) -> tuple[str, ...] | None:
         """Return what an asset reads, in the order of its build key; None where more than that is to be said."""
-        asset = self._graph.assets[key]
-        return plain_inputs(asset.inputs) if asset.partitions is None else None
+        if key not in self._plain:
+            asset = self._graph.assets[key]
+            self._plain[key] = plain_inputs(asset.inputs) if asset.partitions is None else None
+        return self._plain[key]
 
     @property
     def variables(self) -> frozenset[str]:

@@ -27,9 +27,6 @@ from assetbuild import __version__
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from assetbuild.graph.model import Graph
     from assetbuild.load.stage import Stage
 
 __all__ = ["count_at_standstill", "keep_standstill"]
@@ -69,10 +66,10 @@ def keep_standstill(stage: Stage, *, began_ns: int) -> None:
     path = settings.state_folder / _NAME
     limit = began_ns - _YOUNG_NS
     try:
-        if stage.trace is None or not _is_told_by_files(stage.graph):
+        if stage.trace is None or not _is_told_by_files(stage):
             raise _Unfit  # noqa: TRY301
         trace, root = stage.trace, str(settings.root)
-        env = {name: _env(name) for name in {*trace.env, *_names_of_recipes(stage)}}
+        env = {name: _env(name) for name in {*trace.env, *stage.recipes.variables}}
         settings_file = str(settings.file) if settings.file is not None else None
         files = {name: _stamp(name, limit) for name in [*trace.files, *_beside(root, settings_file)]}
         ours = {".assetbuild", settings.warehouse.replace("\\", "/").partition("/")[0]}
@@ -114,16 +111,12 @@ def _is_still(  # noqa: PLR0913, PLR0917  # the fields of the file
     )
 
 
-def _is_told_by_files(graph: Graph) -> bool:
+def _is_told_by_files(stage: Stage) -> bool:
     """Say whether no part of the plan follows from the clock or from asking functions."""
+    graph, plain = stage.graph, stage.recipes.plain
     return not any(source.definition.observe is not None for source in graph.sources.values()) and not any(
-        asset.definition.partitions is not None for asset in graph.assets.values()
+        plain(key) is None and graph.assets[key].partitions is not None for key in graph.assets
     )
-
-
-def _names_of_recipes(stage: Stage) -> Iterable[str]:
-    for key in stage.graph.assets:
-        yield from stage.recipes.recipe(key).env
 
 
 def _beside(root: str, settings_file: str | None) -> list[str]:

@@ -17,7 +17,7 @@ from assetbuild.plan.states import AssetState, SourcePlaces
 if TYPE_CHECKING:
     from assetbuild.graph.mapping import BoundMapping
 
-__all__ = ["Edge", "Known"]
+__all__ = ["Edge", "Edges", "Known"]
 
 _ABSENT = bytes.fromhex(ABSENT)
 _ONLY = (0,)
@@ -148,3 +148,17 @@ class Edge:
         if up.problems:
             return next((up.problems[each] for each in places if each in up.problems), "")
         return ""
+
+
+class Edges(dict[str, list[Edge]]):
+    """The edges of each asset, made when they are asked for."""
+
+    def __init__(self, make: Callable[[str], list[Edge]]) -> None:
+        """Take what makes them."""
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, key: str) -> list[Edge]:
+        """Make the edges of an asset."""
+        made = self[key] = self._make(key)
+        return made

@@ -30,3 +30,7 @@ class Facts:
     sources: SourceObserver
     outputs: Outputs
     keys: KeySets
+    stem: Callable[[str], bytes]
+    """What the build keys of an asset's partitions have in common."""
+    plain: Callable[[str], tuple[str, ...] | None]
+    """What an asset without partitions reads, in the order of its build key; None where more is to be said of that."""

@@ -14,7 +14,6 @@ from typing import Any
 from assetbuild.fingerprint.recipe import (
     InputVersion,
     Recipe,
-    build_stem,
     edge_version,
     input_components,
     key_of,
@@ -51,7 +50,6 @@ class Judge:
         self.edges = edges
         self.forced = forced
         self.lost = lost
-        self._stems: dict[str, bytes] = {}
         self._recipes: dict[str, dict[str, Any]] = {}
         self._recipe_changes: dict[tuple[str, str], tuple[Cause, ...]] = {}
         self._parts: dict[str, Mapping[str, str]] = {}
@@ -59,9 +57,7 @@ class Judge:
 
     def stem(self, asset: Asset) -> bytes:
         """Return what the build keys of an asset's partitions have in common."""
-        if asset.key not in self._stems:
-            self._stems[asset.key] = build_stem(asset.key, self.facts.recipe(asset.key), asset.inputs)
-        return self._stems[asset.key]
+        return self.facts.stem(asset.key)
 
     def decide(self, group: Iterable[str], place: int) -> dict[str, Decision]:
         """Judge the outputs of one asset function for one place.

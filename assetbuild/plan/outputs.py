@@ -55,6 +55,8 @@ class Outputs:
         """The IO managers in use that keep many values in one file."""
         self._seen: dict[tuple[str, str | None, str], tuple[str, OutputState]] = {}
         """Of values in shared files: under which stamp they were looked at together, and what was found."""
+        self._file_managers: dict[str, IOManager | None] = {}
+        """The IO managers that keep each value in a file of its own; None for one that does not."""
         self._is_writing = False
         self.moved: dict[tuple[str, str | None], str] = {}
         """New stamps of values that were touched but are intact, for a build to write back."""
@@ -130,6 +132,23 @@ class Outputs:
             for index, stamp in zip(indices, stamps, strict=True):
                 found[index] = stamp is not None and stamp == standing[index][6]
         return found
+
+    def is_untouched(self, asset: str, value: Standing) -> bool:
+        """Return what ``untouched`` says of the one value of an asset without partitions."""
+        _, _, _, object_name, name, location, stamp = value
+        if object_name is None:
+            return True
+        if name not in self._file_managers:
+            kind = type(manager := self.io_managers.get(name))
+            has_files = kind.stamp is IOManager.stamp and kind.shared_stamp_path is IOManager.shared_stamp_path
+            self._file_managers[name] = manager if has_files else None
+        of_files = self._file_managers[name]
+        if of_files is None:
+            return all(self.untouched(asset, [value]))
+        place = Place(
+            warehouse=self.warehouse, asset_key=asset, partition_key=None, extension=extension_of(object_name)
+        )
+        return stamp is not None and of_files.location(place) == location and of_files.stamp(place) == stamp
 
     def begin_writing(self) -> None:
         """Note that a build begins: what its plan found in shared files holds, though it moves their stamps itself."""

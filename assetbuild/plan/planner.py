@@ -16,11 +16,11 @@ from assetbuild.graph.model import Asset, AssetInput
 from assetbuild.graph.places import relative_place
 from assetbuild.plan.absent import reading_problems
 from assetbuild.plan.asked import Asked
-from assetbuild.plan.edges import Edge
+from assetbuild.plan.edges import Edge, Edges
 from assetbuild.plan.facts import Facts
 from assetbuild.plan.judge import Judge
 from assetbuild.plan.model import FRESH, AssetPlan, Cause, Decision, Plan
-from assetbuild.plan.quick import settle_fresh
+from assetbuild.plan.quick import PlainAssets, settle_fresh
 from assetbuild.plan.states import AssetState, SourcePlaces, places_in
 from assetbuild.record.model import Pointer
 from assetbuild.record.pointers import Place
@@ -67,7 +67,7 @@ class Planner:
 
     def _begin(self) -> None:
         self.states: dict[str, AssetState] = {}
-        self.edges: dict[str, list[Edge]] = {}
+        self.edges = Edges(self._edges_of)
         self.judge = Judge(self.facts, self.states, self.edges, self.selected if self.force else frozenset(), self.lost)
 
     def plan(self) -> Planned:
@@ -80,14 +80,16 @@ class Planner:
         graph = self.facts.graph
         wanted = self._closure
         # The other outputs of a function that runs are built with it, so they are part of the plan.
-        wanted |= graph.closure(sibling for key in wanted for sibling in graph.assets[key].siblings)
+        wanted |= graph.closure(sibling for key in wanted for sibling in graph.siblings[key])
         order = [key for key in graph.assets if key in wanted]
         for key in order:
-            self._add(graph.assets[key])
-        groups = tuple(dict.fromkeys(graph.assets[key].siblings for key in order))
+            self._add(key)
+        groups = tuple(dict.fromkeys(graph.siblings[key] for key in order))
         self._want(groups)
+        plain = PlainAssets(self.facts, self.states, self.judge.forced, self.lost)
         for group in groups:
-            self._judge(group)
+            if not plain.settle_fresh(group[0]):
+                self._judge(group)
         parts = tuple(filter(None, (self._part(key) for key in order)))
         warnings = self._check_only() if self.only else ()
         listed = {part.asset for part in parts}
@@ -146,9 +148,16 @@ class Planner:
             self.states[asset.key] = AssetState(asset.key, keys, is_open=keys is None and asset.partitions is not None)
         return self.states[asset.key]
 
-    def _add(self, asset: Asset) -> None:
-        self._state(asset)
-        self.edges[asset.key] = [self._edge(asset, edge) for edge in edge_order(asset.inputs)]
+    def _add(self, key: str) -> None:
+        if self.facts.plain(key) is not None:
+            self.states[key] = AssetState(key, None)
+            return
+        self._state(self.facts.graph.assets[key])
+        self.edges[key] = self._edges_of(key)
+
+    def _edges_of(self, key: str) -> list[Edge]:
+        asset = self.facts.graph.assets[key]
+        return [self._edge(asset, edge) for edge in edge_order(asset.inputs)]
 
     def _edge(self, asset: Asset, given: AssetInput) -> Edge:
         source = self.facts.graph.sources.get(given.key)
@@ -204,6 +213,11 @@ class Planner:
                     wanted[place] = 1
             for key in group:
                 self.states[key].wanted = wanted
+                if (reads := self.facts.plain(key)) is not None:
+                    for up in reads if wanted[0] else ():
+                        if up in self.states:
+                            self.states[up].want(range(self.states[up].size))
+                    continue
                 asset = self.facts.graph.assets[key]
                 try:
                     problems.extend(self._want_upstream(asset))
@@ -358,9 +372,10 @@ class Planner:
         graph = self.facts.graph
         known = self.facts.pointers.assets()
         found = list(known - set(graph.assets))
-        for key, asset in graph.assets.items():
-            if key in known:
-                found.extend(self._dropped(asset))
+        for key in graph.assets:
+            # Of what has no partitions now there may be values from when it had some.
+            if key in known and (self.facts.plain(key) is None or self.facts.pointers.is_partitioned(key)):
+                found.extend(self._dropped(graph.assets[key]))
         return tuple(sorted(found))
 
     def _dropped(self, asset: Asset) -> Iterator[str]:

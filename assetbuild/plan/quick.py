@@ -1,4 +1,4 @@
-"""Find the places of an asset that are fresh without a doubt, thousands at a time.
+"""Find what is fresh without a doubt, thousands at a time: places of one asset, and assets without partitions.
 
 Their build keys, computed from the versions of the inputs, are those of their pointers, and the stamps of their values
 have not moved. Whatever is left is judged one by one (``judge.py``), so an oversight here costs time and nothing else.
@@ -6,17 +6,17 @@ have not moved. Whatever is left is judged one by one (``judge.py``), so an over
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from assetbuild.fingerprint.recipe import key_of
 from assetbuild.graph.model import Asset
 from assetbuild.plan.edges import Edge
 from assetbuild.plan.facts import Facts
-from assetbuild.plan.states import AssetState
+from assetbuild.plan.states import AssetState, SourcePlaces
 from assetbuild.record.model import Standing
 from assetbuild.record.pointers import Place
 
-__all__ = ["settle_fresh"]
+__all__ = ["PlainAssets", "settle_fresh"]
 
 
 def settle_fresh(  # noqa: PLR0913, PLR0917  # what is compared with what
@@ -76,3 +76,41 @@ def _versions(edges: Sequence[Edge], place: int | None) -> bytes | None:
             return None
         versions.append(version)
     return b"".join(versions)
+
+
+class PlainAssets:
+    """Settles assets without partitions that read their inputs whole: most assets of most projects."""
+
+    def __init__(
+        self, facts: Facts, states: Mapping[str, AssetState], forced: frozenset[str], lost: set[Place]
+    ) -> None:
+        """Take the facts, and what is known of each asset of a plan."""
+        self._facts = facts
+        self._states = states
+        self._forced = forced
+        self._lost = lost
+
+    def settle_fresh(self, key: str) -> bool:
+        """Settle an asset that is surely fresh; return whether it is."""
+        state = self._states[key]
+        facts = self._facts
+        reads = facts.plain(key)
+        if reads is None or len(facts.graph.siblings[key]) > 1 or not state.wanted[0]:
+            return False
+        standing = facts.pointers.plain_standing(key)
+        if standing is None or key in self._forced or (key, None) in self._lost:
+            return False
+        versions = []
+        for name in reads:
+            up = self._states.get(name) or facts.keys.of_source(facts.graph.sources[name])
+            if up.keys is not None or up.is_open or not up.known[0]:
+                return False
+            if isinstance(up, SourcePlaces) and up.problem(0):
+                return False
+            versions.append(bytes(up.versions))
+        if key_of(facts.stem(key), b"".join(versions), None) != standing[1] or not facts.outputs.is_untouched(
+            key, standing
+        ):
+            return False
+        state.settle(0, standing[2])
+        return True

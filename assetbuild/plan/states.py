@@ -99,6 +99,8 @@ class AssetState:
 
 def places_in(mask: bytearray) -> Sequence[int]:
     """Return the marked places, ascending; a range where they are without gaps."""
+    if len(mask) == 1:
+        return range(mask[0])
     first, count = mask.find(1), mask.count(1)
     if count == 0:
         return range(0)

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from assetbuild.record.model import Pointer, Standing
 
 if TYPE_CHECKING:
     from assetbuild.record.state import Record
 
-__all__ = ["Place", "Pointers"]
+__all__ = ["Place", "Pointers", "pointer_of"]
 
 Place = tuple[str, str | None]
 """An asset key and a partition key."""
@@ -27,9 +27,9 @@ class Pointers:
     def __init__(self, record: Record) -> None:
         """Read the pointers of assets without partitions."""
         self._record = record
-        self._known: dict[Place, Pointer | None] = {
-            (pointer.asset, None): pointer for pointer in record.pointers(partitioned=False)
-        }
+        self._rows = record.plain_rows()
+        """Of assets without partitions, until they are asked for one by one."""
+        self._known: dict[Place, Pointer | None] = {}
         self._partitioned = frozenset(record.partitioned_assets())
         self._set: dict[str, set[str | None]] = {}
 
@@ -38,6 +38,8 @@ class Pointers:
         if place[1] is not None and place not in self._known:
             found = self._record.pointer(*place) if place[0] in self._partitioned else None
             self._known[place] = found
+        elif place[1] is None and place[0] in self._rows:
+            self._known[place] = pointer_of(self._rows.pop(place[0]))
         return self._known.get(place)
 
     def __getitem__(self, place: Place) -> Pointer:
@@ -49,6 +51,8 @@ class Pointers:
 
     def __setitem__(self, place: Place, pointer: Pointer) -> None:
         """Note a pointer that a build has recorded."""
+        if place[1] is None:
+            self._rows.pop(place[0], None)
         self._known[place] = pointer
         self._set.setdefault(place[0], set()).add(place[1])
 
@@ -61,14 +65,14 @@ class Pointers:
         found: dict[str | None, Pointer] = {}
         if asset in self._partitioned:
             found = {pointer.partition: pointer for pointer in self._record.pointers(asset)}
-        if (plain := self._known.get((asset, None))) is not None:
+        if (plain := self.get((asset, None))) is not None:
             found[None] = plain
         return found
 
     def keys(self, asset: str) -> frozenset[str | None]:
         """Return the partition keys of which an asset has a value; None among them for one without partitions."""
         found: set[str | None] = set(self._record.partition_keys(asset)) if asset in self._partitioned else set()
-        if (asset, None) in self:
+        if asset in self._rows or (asset, None) in self:
             found.add(None)
         return frozenset(found | self._set.get(asset, set()))
 
@@ -81,22 +85,33 @@ class Pointers:
         found: dict[str | None, Standing] = {}
         if asset in self._partitioned:
             found = {row[0]: row for row in self._record.standing(asset, partitioned=True)}
-        plain = self._known.get((asset, None))
-        if plain is not None and plain.traced:
-            found[None] = (
-                "",
-                plain.build_key,
-                plain.data_version,
-                plain.object,
-                plain.io_manager,
-                plain.location,
-                plain.stamp,
-            )
+        plain = self.plain_standing(asset)
+        if plain is not None:
+            found[None] = plain
         return found
+
+    def plain_standing(self, asset: str) -> Standing | None:
+        """Return what tells whether the traced value of an asset without partitions is fresh."""
+        row = self._rows.get(asset)
+        if row is not None:
+            return ("", *row[2:8]) if row[12] else None  # as the columns are listed
+        plain = self._known.get((asset, None))
+        if plain is None or not plain.traced:
+            return None
+        return (
+            "",
+            plain.build_key,
+            plain.data_version,
+            plain.object,
+            plain.io_manager,
+            plain.location,
+            plain.stamp,
+        )
 
     def assets(self) -> frozenset[str]:
         """Return the assets of which anything was built."""
-        return self._partitioned | {asset for (asset, _), pointer in self._known.items() if pointer is not None}
+        known = {asset for (asset, _), pointer in self._known.items() if pointer is not None}
+        return self._partitioned | known | self._rows.keys()
 
     def values(self) -> Iterable[Pointer]:
         """Return every pointer, asset by asset."""
@@ -109,3 +124,9 @@ class Pointers:
     def __bool__(self) -> bool:
         """Return whether anything was ever built."""
         return bool(self.assets())
+
+
+def pointer_of(row: tuple[Any, ...]) -> Pointer:
+    """Return the pointer that a row of all columns stands for."""
+    asset, partition, *middle, traced = row
+    return Pointer(asset, partition or None, *middle, bool(traced))  # type: ignore[call-arg]  # as the columns are listed

@@ -15,7 +15,7 @@ from assetbuild.fingerprint.encoding import hash_bytes
 from assetbuild.record.database import cannot, is_damage, note_damage, open_to_read, open_to_write, parsed
 from assetbuild.record.history import History
 from assetbuild.record.model import Components, Pointer, Standing, Trace, ValueInfo
-from assetbuild.record.pointers import Pointers
+from assetbuild.record.pointers import Pointers, pointer_of
 
 __all__ = ["Record", "open_whole"]
 
@@ -82,12 +82,15 @@ class Record(History):
 
     # -- traces and pointers
 
-    def pointers(self, asset: str | None = None, *, partitioned: bool = True) -> Iterator[Pointer]:
-        """Return the pointers to the partitions of one asset, or of all; or those of all assets without partitions."""
-        where = "partition <> ''" if partitioned else "partition = ''"
-        given = () if asset is None else (asset,)
-        where += "" if asset is None else " AND asset = ?"
-        return map(_pointer, self._db.execute(f"SELECT {_POINTER} FROM pointers WHERE {where}", given))  # noqa: S608
+    def pointers(self, asset: str) -> Iterator[Pointer]:
+        """Return the pointers to the partitions of one asset."""
+        rows = self._db.execute(f"SELECT {_POINTER} FROM pointers WHERE partition <> '' AND asset = ?", (asset,))  # noqa: S608
+        return map(pointer_of, rows)
+
+    def plain_rows(self) -> dict[str, tuple[Any, ...]]:
+        """Return the pointers of all assets without partitions, as rows."""
+        rows = self._db.execute(f"SELECT {_POINTER} FROM pointers WHERE partition = ''")  # noqa: S608
+        return {row[0]: row for row in rows}
 
     def partitioned_assets(self) -> list[str]:
         """Return the assets that have pointers to partitions."""
@@ -111,7 +114,7 @@ class Record(History):
             f"SELECT {_POINTER} FROM pointers WHERE asset = ? AND partition = ?",  # noqa: S608
             (asset, partition or ""),
         ).fetchone()
-        return _pointer(row) if row else None
+        return pointer_of(row) if row else None
 
     def standing(self, asset: str, *, partitioned: bool) -> list[Standing]:
         """Return of each traced pointer of an asset what tells whether it is fresh."""
@@ -319,11 +322,6 @@ def open_whole(path: Path, *, write: bool) -> tuple[Record, Pointers]:
         note_damage(path, error)
     record = open_record(path)
     return record, Pointers(record)
-
-
-def _pointer(row: tuple[Any, ...]) -> Pointer:
-    asset, partition, *middle, traced = row
-    return Pointer(asset, partition or None, *middle, bool(traced))  # type: ignore[call-arg]  # as _POINTER lists them
 
 
 def _trace(row: tuple[Any, ...]) -> Trace:
