@@ -8,7 +8,7 @@ from typing import Any
 
 from assetbuild.errors import DefinitionError, Problem
 from assetbuild.fingerprint.code.closure import CodeFingerprinter, LeafFunction, undisturbed
-from assetbuild.fingerprint.code.model import CodeVersion, Widened
+from assetbuild.fingerprint.code.model import CodePart, CodeVersion, Widened
 from assetbuild.fingerprint.code.packages import Packages
 from assetbuild.fingerprint.encoding import digest
 from assetbuild.fingerprint.recipe import Recipe, Shown, build_stem, environment_part, plain_inputs
@@ -60,6 +60,7 @@ class Recipes:
         self._recipes: dict[str, Recipe] = {}
         self._stems: dict[str, bytes] = {}
         self._plain: dict[str, tuple[str, ...] | None] = {}
+        self._shown: dict[int, tuple[CodePart, Shown, str]] = {}  # parts by their id: assets share what is the same
         self._managers: dict[str | None, dict[str, Any]] = {}
         self.effects: frozenset[str] | None = None
         """The modules that set something in other libraries; told by ``check``."""
@@ -194,15 +195,22 @@ class Recipes:
         parts: dict[str, Shown] = {}
         texts: dict[str, str] = {}
         for subject, part in (code.parts if code is not None else {}).items():
-            place = f"{part.file}:{part.line}" if part.line is not None else part.file or ""
-            text = part.text
-            for secret in self._secrets:  # a default in the source, say
-                text = text.replace(secret, MASK)
-            is_value = part.kind == "value"
-            parts[subject] = Shown(part.version, text if is_value else "", place)
-            if text and not is_value:
+            if id(part) not in self._shown:
+                self._shown[id(part)] = part, *self._part_shown(part)
+            _, parts[subject], text = self._shown[id(part)]
+            if text:
                 texts[part.version] = text
         return parts, texts
+
+    def _part_shown(self, part: CodePart) -> tuple[Shown, str]:
+        """Return a part as it is shown, and its source text, nothing for a value."""
+        place = f"{part.file}:{part.line}" if part.line is not None else part.file or ""
+        text = part.text
+        for secret in self._secrets:  # a default in the source, say
+            text = text.replace(secret, MASK)
+        return (
+            (Shown(part.version, text, place), "") if part.kind == "value" else (Shown(part.version, "", place), text)
+        )
 
     def _manager(self, name: str | None) -> dict[str, Any]:
         if name not in self._managers:

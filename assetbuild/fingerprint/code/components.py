@@ -59,7 +59,7 @@ class Node:
         self.file: str | None = None
         self.line: int | None = None
         self.text = ""
-        self.env: set[str] = set()
+        self.env: frozenset[str] = frozenset()
         self.packages: dict[str, str] = {}
         self.reads = NOTHING
         self.widened: list[Widened] = []

@@ -61,7 +61,7 @@ def add_dynamic(
         if name == COMPUTED:
             _note(node, "reads an environment variable by a computed name; declare it with env=[...]", chain.line)
         else:
-            node.env.add(name)
+            node.env |= {name}
         return
     if not access.is_call:
         if dotted == "sys.modules":

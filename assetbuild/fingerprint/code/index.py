@@ -104,7 +104,10 @@ class FileIndex:
     def text(self, node: ast.AST) -> str:
         """Return the source of a statement or lambda, dedented, with its decorators."""
         first, last = first_line(node), getattr(node, "end_lineno", None) or first_line(node)
-        return textwrap.dedent("\n".join(self.lines[first - 1 : last])).strip("\n")
+        lines = self.lines[first - 1 : last]
+        if lines and lines[0][:1] not in {"", " ", "\t"}:  # nothing to dedent: only what 'dedent' does to blank lines
+            return "\n".join([line if line.strip(" \t") else "" for line in lines]).strip("\n")
+        return textwrap.dedent("\n".join(lines)).strip("\n")
 
     def _walk(self, nodes: list[ast.stmt], prefix: str) -> None:
         for node in nodes:
