@@ -121,3 +121,11 @@ def test_every_dependency_says_why_it_earns_its_place():
     required = [*PROJECT["dependencies"], *(requirement for extra in extras for requirement in extra)]
     names = {match[0] for requirement in required if (match := re.match(r"[\w-]+", requirement))}
     assert names - {"assetbuild"} <= said
+
+
+def test_a_worker_starts_without_what_only_plans_need():
+    code = "import sys, json, assetbuild.materialize.service; print(json.dumps(sorted(sys.modules)))"
+    modules = set(json.loads(_run("-c", code)))
+    assert not modules & HEAVY
+    unneeded = {"sqlite3", "assetbuild.fingerprint.code.closure", "assetbuild.load.config", "assetbuild.record.state"}
+    assert not modules & unneeded

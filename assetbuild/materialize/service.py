@@ -1,7 +1,8 @@
 """What a worker process does: load the project, run tasks, and load it again when the code has changed.
 
-It compiles the very bytes that the parent hashed. It lives in a session of its own, so that Ctrl-C reaches only the
-parent, and it dies with the parent: a thread waits on a pipe that closes when the parent is gone.
+It runs the very bytes that the parent hashed, as the parent compiled them where it did. It lives in a session of its
+own, so that Ctrl-C reaches only the parent, and it dies with the parent: a thread waits on a pipe that closes when the
+parent is gone.
 """
 
 from __future__ import annotations
