@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import marshal
 import os
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -225,6 +226,8 @@ def _sources(definitions: Definitions) -> dict[str, bytes]:
 
 def _codes(definitions: Definitions) -> dict[str, bytes]:
     """Return the compiled modules, for other processes of this interpreter: to compile takes ten times as long."""
+    if sys.flags.optimize:  # a worker is started without the option, and keeps its assertions
+        return {}
     return {entry.path: marshal.dumps(entry.code) for entry in definitions.importer.journal.entries.values()}
 
 
