@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
@@ -135,7 +135,7 @@ class Scheduler:
             while not self.interrupt.requested and (self._ready or self.pool.running or self.settlement.lane.waiting):
                 self._dispatch()
                 if self.pool.running or self.settlement.lane.waiting or self._ready.has_later:
-                    self._listen(self._ready.seconds_to_next())
+                    self._listen(self._ready.seconds_to_next(), self.interrupt.connections)
             if self.interrupt.requested:
                 self._stop()
         finally:
@@ -146,6 +146,7 @@ class Scheduler:
 
     def _stop(self) -> None:
         """Start nothing new, and give what runs a moment to finish; what is finished is kept."""
+        # Waits without the interrupt: its signal stays, and a second one ends the process by itself.
         self._ready.drop_later()
         self._take_back()
         running = tuple(sorted({job.group[0] for job in self.pool.running}))
@@ -308,11 +309,9 @@ class Scheduler:
         key = job.group[0]
         self.options.on_event(AssetStarted(key, job.partition, job.attempt, self._durations.get(key) or None))
 
-    def _listen(self, timeout_s: float | None) -> None:
+    def _listen(self, timeout_s: float | None, interrupts: Iterable[Connection] = ()) -> None:
         cancel = self.options.cancel if not self.is_cut_off else None
-        others = [self.settlement.lane.signal, *(cancel.connections if cancel is not None else ())]
-        if not self.interrupt.requested:  # its signal stays
-            others += self.interrupt.connections
+        others = [self.settlement.lane.signal, *(cancel.connections if cancel is not None else ()), *interrupts]
         for job, said in self.pool.wait(others, timeout_s):
             if isinstance(said, Progress):
                 self.options.on_event(AssetProgress(job.group[0], job.partition, said.done, said.total))
