@@ -280,7 +280,8 @@ class Project:
             if bundle is None:
                 self._stage = None
                 return None
-            loaded = Loaded(stage.settings, stage.graph, bundle, stage.config)
+            codes = stage.codes() if bundle else {}
+            loaded = Loaded(stage.settings, stage.graph, bundle, codes, stage.config)
             with old_objects_aside():
                 report = run_build(planner, planned, loaded, replace(options, meanwhile=keep), new_run_id())
         keep()  # when nothing had to run

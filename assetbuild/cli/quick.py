@@ -1,7 +1,8 @@
 """The shortest way to "nothing to do": before anything is imported, the note of the last standstill is looked at.
 
 In: the arguments of a command. Out: its exit code, when the command is ``status`` or ``materialize`` of everything and
-all lies as it did when all was fresh; else None, and the command goes its usual way.
+all lies as it did when all was fresh; else None, and the command goes its usual way. Where it is plain that it will
+have something to run, its first worker is started.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ def answer_at_once(arguments: Sequence[str]) -> int | None:
 
     count = count_at_standstill(folder)
     if count is None:
+        if words[0] == "materialize":
+            _expect_work(os.path.join(folder, ".assetbuild"))
         return None
     try:
         sys.stdout.write(f"nothing to do: {count:,} {'asset is' if count == 1 else 'assets are'} fresh\n")
@@ -39,6 +42,17 @@ def answer_at_once(arguments: Sequence[str]) -> int | None:
     except (OSError, ValueError, AttributeError):  # a full disk, a closed pipe: the usual way knows what to say
         return None
     return 0
+
+
+def _expect_work(folder: str) -> None:
+    """Start a worker already, where a module has moved since the last build: it takes longest to be ready."""
+    if os.path.isdir(folder):
+        from assetbuild.load.compiled import has_news, libraries_of  # noqa: PLC0415  # seldom needed
+
+        if has_news(folder):
+            from assetbuild.materialize.process import start_early  # noqa: PLC0415
+
+            start_early(libraries_of(folder))
 
 
 def _is_neutral(word: str, command: str) -> bool:

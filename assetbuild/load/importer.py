@@ -64,7 +64,8 @@ class Importer(importlib.abc.MetaPathFinder):
         self._codes = dict(codes or {}) if bundle else {}
         source_layout = self.root / "src"
         folders = [self.root, *([source_layout] if source_layout.is_dir() else []), *search]
-        self._folders = list(dict.fromkeys(os.path.abspath(folder) for folder in folders))
+        self.folders = list(dict.fromkeys(os.path.abspath(folder) for folder in folders))
+        """The project's own folders, which come first on the path."""
         self._added: list[str] = []
         self._searching: set[str] = set()
 
@@ -84,7 +85,7 @@ class Importer(importlib.abc.MetaPathFinder):
         importlib.invalidate_caches()
         for finder in [finder for finder in sys.meta_path if isinstance(finder, Importer)]:
             finder.uninstall()
-        self._added = [folder for folder in self._folders if folder not in sys.path]
+        self._added = [folder for folder in self.folders if folder not in sys.path]
         sys.path[:0] = self._added
         finders: list[object] = list(sys.meta_path)
         place = finders.index(importlib.machinery.PathFinder) if importlib.machinery.PathFinder in finders else 0
@@ -278,7 +279,7 @@ class Importer(importlib.abc.MetaPathFinder):
     def _missing_module_problem(self, name: str, missing: str) -> Problem:
         folder = self.root.joinpath(*missing.split(".")[:-1])
         found = sorted({entry.stem for entry in (folder.iterdir() if folder.is_dir() else ()) if entry.suffix == ".py"})
-        facts = [("looked in", ", ".join(self._folders))]
+        facts = [("looked in", ", ".join(self.folders))]
         if (near := closest(missing.rpartition(".")[2], found)) is not None:
             facts.append(("closest", near))
         return Problem(

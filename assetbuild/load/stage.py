@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import marshal
-import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from assetbuild.errors import DefinitionError
 from assetbuild.fingerprint.encoding import hash_bytes
 from assetbuild.graph.model import Graph
+from assetbuild.load.compiled import Stamp, compiled_by, compiled_modules, keep_compiled, stamp_of
 from assetbuild.load.config import gather
 from assetbuild.load.manifest import Trace, forget_manifest, read_manifest, trace_of, unkeepable, write_manifest
 from assetbuild.load.settings import Settings, read_settings
@@ -63,7 +62,7 @@ class Stage:
     recipes: Any
     config: Mapping[str, Mapping[str, Any]]
     files: Mapping[str, str]
-    stamps: Mapping[str, tuple[int, int, int] | None]
+    stamps: Mapping[str, Stamp]
     has_functions: bool
     sources: Mapping[str, bytes] | None = None
     unkept: str = ""
@@ -76,6 +75,8 @@ class Stage:
     """What a reload begins with; None where the graph comes from the manifest."""
     trace: Trace | None = None
     """What loading read with the versions of then, where that tells all that the stage depends on."""
+    compiled: dict[str, bytes] = field(default_factory=dict)
+    """What ``codes`` returns, once it is known."""
     kept_modules: frozenset[str] = frozenset()
     """The modules that stayed when this stage was reloaded from an earlier one."""
 
@@ -83,6 +84,12 @@ class Stage:
     def is_current(self) -> bool:
         """Return whether none of the files was touched since."""
         return _stamps(self.stamps) == self.stamps
+
+    def codes(self) -> Mapping[str, bytes]:
+        """Return the compiled modules, marshalled, for other processes of this interpreter; those that are known."""
+        if not self.has_functions and not self.compiled:
+            self.compiled.update(compiled_modules(self.settings.state_folder, self.files))
+        return self.compiled
 
     def bundle(self) -> Mapping[str, bytes] | None:
         """Return the bytes of the first-party files, those that the recipes were made from; None when they are gone."""
@@ -140,7 +147,7 @@ def load_stage(  # noqa: PLR0913  # what to load and how much of it, after what,
                 trace=kept.trace,
             )
             if kept.is_edited and follower is not None and (bundle := stage.bundle()) is not None:
-                follower.imported(settings, bundle, {}, kept.graph)
+                follower.imported(settings, bundle, stage.codes(), kept.graph)
                 stage = replace(stage, sources=bundle)
             return stage
     from assetbuild.fingerprint.code.closure import undisturbed  # noqa: PLC0415  # with a manifest it is not needed
@@ -169,6 +176,7 @@ def _load(
     from assetbuild.load.recipes import Recipes  # noqa: PLC0415
 
     last = previous.loaded if previous is not None else None
+    path = tuple(sys.path)
     stamps = StampCache(settings.state_folder / "stamps.db")
     beside = _stamps([str(settings.file or ""), str(config_file or "")])
     moved = last.trace.moved(settings, stamps) if last is not None and not last.reads.untraceable else None
@@ -177,9 +185,10 @@ def _load(
             settings, io_managers, previous=None if last is None else last.definitions, moved=moved
         )
         graph = definitions.graph
-        if follower is not None:
-            with untraced():
-                follower.imported(settings, _sources(definitions), _codes(definitions), graph)
+        with untraced():
+            codes = compiled_by(definitions.importer)
+            if follower is not None:
+                follower.imported(settings, _sources(definitions), codes, graph)
         config = resolve(graph, gather(settings, config_file, assignments, graph))
         recipes = Recipes(settings, definitions, io_managers, config, last=None if last is None else last.recipes)
         is_whole = _is_whole(recipes, graph) if config_file is None and not assignments else False
@@ -198,6 +207,8 @@ def _load(
         # Once, but not before there is a folder for it; a worker that starts meanwhile may make that at any moment.
         if not is_kept or not (settings.state_folder / "manifest").exists():
             is_kept = write_manifest(settings, trace, recipes, definitions, reads)
+            if is_kept:
+                keep_compiled(settings.state_folder, codes, definitions.importer, reads, path)
             stamps.flush()
 
     return Stage(
@@ -216,19 +227,13 @@ def _load(
         read_folders=frozenset(reads.folders),
         loaded=Loaded(definitions, recipes, reads, trace),
         trace=trace if is_whole and not unkept else None,
+        compiled=codes,
         kept_modules=definitions.kept,
     )
 
 
 def _sources(definitions: Definitions) -> dict[str, bytes]:
     return {path: file.data for path, file in definitions.importer.files.items()}
-
-
-def _codes(definitions: Definitions) -> dict[str, bytes]:
-    """Return the compiled modules, for other processes of this interpreter: to compile takes ten times as long."""
-    if sys.flags.optimize:  # a worker is started without the option, and keeps its assertions
-        return {}
-    return {entry.path: marshal.dumps(entry.code) for entry in definitions.importer.journal.entries.values()}
 
 
 def _is_whole(recipes: Any, graph: Graph) -> bool:
@@ -240,12 +245,5 @@ def _is_whole(recipes: Any, graph: Graph) -> bool:
     return True
 
 
-def _stamps(files: Iterable[str]) -> dict[str, tuple[int, int, int] | None]:
-    stamps: dict[str, tuple[int, int, int] | None] = {}
-    for path in filter(None, files):
-        try:
-            status = os.stat(path)
-            stamps[path] = (status.st_mtime_ns, status.st_size, status.st_ino)
-        except OSError:
-            stamps[path] = None
-    return stamps
+def _stamps(files: Iterable[str]) -> dict[str, Stamp]:
+    return {path: stamp_of(path) for path in files if path}

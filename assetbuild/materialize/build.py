@@ -64,6 +64,7 @@ class Loaded:
     settings: Settings
     graph: Graph
     bundle: Mapping[str, bytes]
+    codes: Mapping[str, bytes] = field(default_factory=dict)
     config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
@@ -140,7 +141,7 @@ def _run(
     with catching_interrupts() as interrupt, closing(locks):
         if jobs > 0 or options.pool is not None:
             pool: Any = options.pool or WorkerPool(jobs)
-            pool.renew(WorkerSetup(loaded.settings, loaded.bundle), loaded.graph)
+            pool.renew(WorkerSetup(loaded.settings, loaded.bundle, loaded.codes), loaded.graph)
         else:
             outputs = facts.outputs
             runtime = Runtime(loaded.settings, loaded.graph, outputs.io_managers, outputs.objects)

@@ -16,10 +16,11 @@ import os
 import pickle
 import select
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from multiprocessing.connection import Connection
 from typing import Any
 
+from assetbuild.load.compiled import hides
 from assetbuild.materialize.process import Given, WorkerProcess, start_worker
 from assetbuild.materialize.renewal import sets_elsewhere
 from assetbuild.materialize.task import Began, Progress, Ready, Task, TaskResult, Unfit, WorkerSetup
@@ -47,10 +48,13 @@ class WorkerPool:
         self._environment = dict(os.environ)
         self._workers: list[WorkerProcess] = []
 
-    def warm(self, count: int | None = None) -> None:
-        """Start workers ahead, so that they load the project while nothing runs yet; all of them unless said."""
+    def warm(self, count: int | None = None, libraries: Sequence[str] = ()) -> None:
+        """Start workers ahead, so that they load the project while nothing runs yet; all of them unless said.
+
+        Before there is a setup they import these libraries, which the project will most likely need.
+        """
         for _ in range(len(self._workers), min(self.jobs, self.jobs if count is None else count)):
-            self._spawn()
+            self._spawn(libraries=libraries)
 
     def renew(self, setup: WorkerSetup, loaded: object = None) -> None:
         """Begin another build: from now on workers run this code.
@@ -74,7 +78,7 @@ class WorkerPool:
     def _load_again(self, workers: list[WorkerProcess], before: WorkerSetup | None) -> None:
         must_end = before is not None and sets_elsewhere(before.bundle)
         for worker in list(workers):
-            if must_end:
+            if must_end or (self.setup is not None and hides(worker.libraries, self.setup.bundle)):
                 self._remove(worker)
                 self._spawn(threads=worker.threads)
             elif self.setup is not None:
@@ -200,8 +204,11 @@ class WorkerPool:
         self._workers.remove(worker)
         worker.kill()
 
-    def _spawn(self, *, threads: bool = False) -> WorkerProcess:
-        worker = start_worker(self._environment, threads=threads)
+    def _spawn(self, *, threads: bool = False, libraries: Sequence[str] = ()) -> WorkerProcess:
+        worker = start_worker(self._environment, threads=threads, libraries=libraries)
+        if self.setup is not None and hides(worker.libraries, self.setup.bundle):
+            worker.kill()
+            worker = start_worker(self._environment, threads=threads)
         self._workers.append(worker)
         if self.setup is not None:
             worker.set_up(self.setup)

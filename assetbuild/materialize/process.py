@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, Pipe
@@ -17,7 +17,7 @@ from typing import Any
 from assetbuild.materialize.mailbox import Mailbox
 from assetbuild.materialize.task import Task, WorkerSetup
 
-__all__ = ["Given", "WorkerProcess", "start_worker"]
+__all__ = ["Given", "WorkerProcess", "start_early", "start_worker"]
 
 _REMEMBERED = 200
 _LAST_MOMENT_S = 0.5
@@ -48,6 +48,8 @@ class WorkerProcess:
     alive: int | None
     """A file descriptor that becomes ready when the process ends, on Linux."""
     threads: bool = False
+    libraries: tuple[str, ...] = ()
+    """What it imports while it waits for its setup."""
     given: dict[int, Given] = field(default_factory=dict)
     """The tasks that it has, by the number under which it answers."""
     ahead: Given | None = None
@@ -156,15 +158,36 @@ class WorkerProcess:
             os.close(self.alive)
 
 
-def start_worker(environment: Mapping[str, str], *, threads: bool) -> WorkerProcess:
-    """Start a process that waits for its setup."""
+_early: list[tuple[WorkerProcess, Mapping[str, str]]] = []
+
+
+def start_early(libraries: Sequence[str]) -> None:
+    """Start a process before anything else is known, for the first worker that is asked for; it ends with this one."""
+    environment = dict(os.environ)
+    with suppress(OSError):  # then the build will say it
+        _early.append((start_worker(environment, threads=False, libraries=libraries), environment))
+
+
+def start_worker(environment: Mapping[str, str], *, threads: bool, libraries: Sequence[str] = ()) -> WorkerProcess:
+    """Start a process that waits for its setup, and imports these libraries meanwhile."""
+    if _early and not threads:
+        early, of_then = _early.pop()
+        if of_then == environment and early.process.poll() is None:
+            return early
+        early.kill()
     ours, theirs = Pipe()
     mailbox = Mailbox.new()
     lifeline_read, lifeline = os.pipe()
     descriptors = (theirs.fileno(), lifeline_read, mailbox.fileno())
-    arguments = [*map(str, descriptors), *(["threads"] if threads else [])]
     process = subprocess.Popen(  # noqa: S603  # our own interpreter and module
-        [sys.executable, "-m", "assetbuild.materialize.worker", *arguments],
+        [
+            sys.executable,
+            "-m",
+            "assetbuild.materialize.worker",
+            *map(str, descriptors),
+            "threads" if threads else "tasks",
+            *libraries,
+        ],
         pass_fds=descriptors,
         stdin=subprocess.DEVNULL,
         env=environment,
@@ -172,7 +195,7 @@ def start_worker(environment: Mapping[str, str], *, threads: bool) -> WorkerProc
     )
     theirs.close()
     os.close(lifeline_read)
-    return WorkerProcess(process, ours, mailbox, lifeline, _watch(process.pid), threads)
+    return WorkerProcess(process, ours, mailbox, lifeline, _watch(process.pid), threads, tuple(libraries))
 
 
 def _pickled(message: object) -> bytes:

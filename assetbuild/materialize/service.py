@@ -8,6 +8,7 @@ parent is gone.
 from __future__ import annotations
 
 import gc
+import importlib
 import logging
 import os
 import pickle
@@ -15,6 +16,7 @@ import select
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -37,8 +39,8 @@ _LITTER_MOST = 50
 """After so many loads without a second's rest the modules of earlier ones are collected in any case."""
 
 
-def serve(pipe: Connection, lifeline: int, mailbox: int, *, threads: bool) -> None:
-    """Answer the parent's messages until its pipe closes."""
+def serve(pipe: Connection, lifeline: int, mailbox: int, *, threads: bool, libraries: Sequence[str] = ()) -> None:
+    """Answer the parent's messages until its pipe closes; import libraries before there are any."""
     for inherited in (pipe.fileno(), lifeline, mailbox):  # not by what an asset starts: os.system closes nothing
         os.set_inheritable(inherited, False)  # noqa: FBT003  # takes no keywords
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -52,7 +54,9 @@ def serve(pipe: Connection, lifeline: int, mailbox: int, *, threads: bool) -> No
 
         kind = ThreadedService
     with suppress(EOFError):
-        kind(pipe, Mailbox.of(mailbox), nowhere).serve()
+        service = kind(pipe, Mailbox.of(mailbox), nowhere)
+        _import_early(libraries)
+        service.serve()
 
 
 class Service:
@@ -169,6 +173,16 @@ class Service:
             return run_task(task, self._runtime, lambda done, total: self.send(number, Progress(done, total)))
         except Exception as error:  # noqa: BLE001  # a bug of ours must fail one asset, not hang the build
             return TaskResult(0.0, error=f"assetbuild failed here; this is a bug\n{user_traceback(error)}")
+
+
+def _import_early(libraries: Sequence[str]) -> None:
+    # Not from the folder of the command: what lies there is loaded from the bytes that the parent hashed.
+    path = list(sys.path)
+    sys.path[:] = [folder for folder in path if folder and folder != os.getcwd()]
+    for name in libraries:
+        with suppress(Exception):  # the project's own import will say it
+            importlib.import_module(name)
+    sys.path[:] = path
 
 
 def _redirect(target: int) -> None:

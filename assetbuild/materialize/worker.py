@@ -15,4 +15,5 @@ if __name__ == "__main__":
     from assetbuild.materialize.service import serve
 
     pipe, lifeline, mailbox = map(int, sys.argv[1:4])
-    serve(Connection(pipe), lifeline, mailbox, threads="threads" in sys.argv[4:])
+    kind, *libraries = sys.argv[4:]
+    serve(Connection(pipe), lifeline, mailbox, threads=kind == "threads", libraries=libraries)
