@@ -39,8 +39,9 @@ def test_the_wheel_claims_two_import_names(wheel):
     assert {name for name in top if not name.endswith(".dist-info")} == {"assetbuild", "assetbuild_stores"}
 
 
-def test_the_wheel_holds_types_licence_and_every_module(wheel):
+def test_the_wheel_holds_types_licence_help_and_every_module(wheel):
     names = set(wheel.namelist())
+    assert {path.relative_to(ROOT).as_posix() for path in (ROOT / "assetbuild/cli/help").iterdir()} <= names
     modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "assetbuild").rglob("*.py")}
     modules |= {path.relative_to(ROOT / "stores").as_posix() for path in (ROOT / "stores").rglob("*.py")}
     assert modules <= names

@@ -1,6 +1,6 @@
 """The command line: renders what ``Project`` says, and decides nothing.
 
-    quick        nothing to do: said before anything is imported
+    quick        help, version and "nothing to do": said before anything is imported; help/ holds the texts
     entry        the group of commands; every error becomes a message and an exit code
     options      what commands share: selections, --set, --config, --json
     terminal     where text goes: stdout and stderr, colour, width
@@ -18,7 +18,8 @@
     scaffold     init
     completion   completion, and the completion of asset keys
 
-Importing it imports the standard library and click alone; a command's own module is imported when it runs.
+Importing it imports the standard library alone, what is not answered at once click too; a command's own module is
+imported when it runs.
 
 Exit codes: 0 done (or fresh), 1 an asset or check failed or another build holds the project, 2 bad usage or bad
 definitions, 3 stale under ``--exit-code`` or ``--frozen``, 70 a bug in assetbuild, 130 interrupted.

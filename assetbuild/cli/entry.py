@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from assetbuild import __version__
+from assetbuild.cli.quick import HELP_COLUMNS
 from assetbuild.cli.terminal import Terminal, terminal_of_process
 from assetbuild.errors import AssetbuildError, Problem, closest
 
@@ -92,7 +93,7 @@ class _Commands(click.Group):
 @click.group(
     cls=_Commands,
     invoke_without_command=True,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": HELP_COLUMNS},
     epilog="Exit codes: 0 done or fresh, 1 an asset failed, 2 bad usage or definitions, "
     "3 stale under --exit-code or --frozen, 130 interrupted.",
 )

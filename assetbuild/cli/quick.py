@@ -1,8 +1,11 @@
-"""The shortest way to "nothing to do": before anything is imported, the note of the last standstill is looked at.
+"""What is answered before anything is imported: help, the version, and "nothing to do".
 
-In: the arguments of a command. Out: its exit code, when the command is ``status`` or ``materialize`` of everything and
-all lies as it did when all was fresh; else None, and the command goes its usual way. Where it is plain that it will
-have something to run, its first worker is started.
+In: the arguments of a command. Out: its exit code, when it asked for help or the version, or when it is ``status`` or
+``materialize`` of everything and all lies as it did when all was fresh; else None, and the command goes its usual way.
+Where it is plain that ``materialize`` will have something to run, its first worker is started.
+
+``help/`` holds what click prints for each command, because to import it and the command costs several times what all
+else does. ``ASSETBUILD_UPDATE_GOLDEN=1 pytest tests/cli_unit/test_help.py`` writes them anew.
 """
 
 from __future__ import annotations
@@ -10,11 +13,16 @@ from __future__ import annotations
 import os
 import sys
 
+from assetbuild import __version__
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["answer_at_once"]
+__all__ = ["HELP_COLUMNS", "answer_at_once", "help_file"]
+
+HELP_COLUMNS = 80
+"""Text is as wide as this at most; for a narrower terminal click lays it out."""
 
 # What these say makes no difference where nothing is to do.
 _NEUTRAL = {"status": {"--exit-code"}, "materialize": {"-k", "--keep-going", "--wait", "--no-wait", "--frozen"}}
@@ -22,9 +30,51 @@ _NUMBERED = ("-j", "--jobs=")
 
 
 def answer_at_once(arguments: Sequence[str]) -> int | None:
-    """Say that nothing is to do and return the exit code, or return None and say nothing."""
-    folder = os.getcwd()
+    """Give the answer and return the exit code, or return None and say nothing."""
+    if "_ASSETBUILD_COMPLETE" in os.environ:
+        return None
     words = list(arguments)
+    answer = _help_or_version(words) or _nothing_to_do(words)
+    if answer is None:
+        return None
+    try:
+        sys.stdout.write(answer)
+        sys.stdout.flush()
+    except (OSError, ValueError, AttributeError):  # a full disk, a closed pipe: the usual way knows what to say
+        return None
+    return 0
+
+
+def help_file(command: str = "") -> str:
+    """Return where the help of a command lies; without one, that of the whole program."""
+    name = f"assetbuild-{command}.txt" if command else "assetbuild.txt"
+    return os.path.join(os.path.dirname(__file__), "help", name)
+
+
+def _help_or_version(words: list[str]) -> str | None:
+    if words == ["--version"]:
+        return f"assetbuild {__version__}\n"
+    *command, last = words or [""]
+    if last not in {"-h", "--help"} or len(command) > 1 or not all(map(str.isalpha, command)) or _is_narrow():
+        return None
+    try:
+        with open(help_file(*command), encoding="utf-8") as file:
+            return file.read()
+    except OSError:  # no such command
+        return None
+
+
+def _is_narrow() -> bool:
+    if said := os.environ.get("COLUMNS"):
+        return not said.isdecimal() or int(said) < HELP_COLUMNS
+    try:
+        return 0 < os.get_terminal_size().columns < HELP_COLUMNS
+    except OSError:  # no terminal: click takes 80
+        return False
+
+
+def _nothing_to_do(words: list[str]) -> str | None:
+    folder = os.getcwd()
     if words[:1] == ["--project"] and len(words) > 1:
         folder, words = os.path.abspath(words[1]), words[2:]
     if not words or words[0] not in _NEUTRAL or not all(_is_neutral(word, words[0]) for word in words[1:]):
@@ -36,12 +86,7 @@ def answer_at_once(arguments: Sequence[str]) -> int | None:
         if words[0] == "materialize":
             _expect_work(os.path.join(folder, ".assetbuild"))
         return None
-    try:
-        sys.stdout.write(f"nothing to do: {count:,} {'asset is' if count == 1 else 'assets are'} fresh\n")
-        sys.stdout.flush()
-    except (OSError, ValueError, AttributeError):  # a full disk, a closed pipe: the usual way knows what to say
-        return None
-    return 0
+    return f"nothing to do: {count:,} {'asset is' if count == 1 else 'assets are'} fresh\n"
 
 
 def _expect_work(folder: str) -> None:

@@ -1,4 +1,4 @@
-"""assetbuild: one module of asset functions, as its tutorial has it; several of a thousand each when there are more."""
+"""assetbuild: asset functions in modules of a hundred, where tools that watch files have a file for each step."""
 
 from __future__ import annotations
 
@@ -12,6 +12,12 @@ __all__ = ["OURS"]
 HEAD = """import pyarrow as pa
 import pyarrow.compute as pc
 
+from assetbuild import asset
+from tally import ran
+"""
+FIRST = """import pyarrow as pa
+import pyarrow.compute as pc
+
 from assetbuild import Config, asset
 from helper import base
 from tally import ran
@@ -20,7 +26,7 @@ from tally import ran
 class Limits(Config):
     limit: int = 0
 """
-IN_ONE_MODULE = 1000
+IN_ONE_MODULE = 100
 
 
 def files(graph: Layered) -> dict[str, str]:
@@ -28,7 +34,7 @@ def files(graph: Layered) -> dict[str, str]:
     modules: dict[str, list[str]] = {}
     for n in graph.numbers:
         name = "assets.py" if graph.count <= IN_ONE_MODULE else f"assets_{n // IN_ONE_MODULE}.py"
-        modules.setdefault(name, [HEAD]).append(_asset(graph, n))
+        modules.setdefault(name, [HEAD if n else FIRST]).append(_asset(graph, n))
     names = ", ".join(f'"{name[:-3]}"' for name in modules)
     settings = f"definitions = [{names}]\n\n[config.a0]\nlimit = {graph.limit}\n"
     return {"assetbuild.toml": settings, **{name: "\n\n".join(parts) for name, parts in modules.items()}}

@@ -132,7 +132,7 @@ class TestSayingItAgain:
         assert len(repeated[100].listed) == len(repeated[50].listed)
 
 
-def test_help_imports_click_and_little_else(tmp_path):
+def test_help_by_way_of_click_imports_little_else(tmp_path):
     count = counted(tmp_path, ["--help"], tmp_path / "count.json")
     assert {name.partition(".")[0] for name in count.modules} & (HEAVY | {"sqlite3", "tempfile", "inspect"}) <= {
         "inspect"

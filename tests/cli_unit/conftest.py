@@ -1,4 +1,4 @@
-"""Screens to render on, and golden texts to compare with: ``ASSETBUILD_WRITE_GOLDEN=1`` writes them."""
+"""Screens to render on, and golden texts to compare with: ``ASSETBUILD_UPDATE_GOLDEN=1`` writes them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def golden() -> Callable[[str, list[str]], None]:
     def compare(name: str, lines: list[str]) -> None:
         path = GOLDEN / f"{name}.txt"
         text = "".join(f"{line}\n" for line in lines).replace("\x1b", "\\e")
-        if os.environ.get("ASSETBUILD_WRITE_GOLDEN"):
+        if os.environ.get("ASSETBUILD_UPDATE_GOLDEN"):
             path.parent.mkdir(exist_ok=True)
             path.write_text(text, encoding="utf-8")
         assert text == path.read_text(encoding="utf-8")
