@@ -74,13 +74,17 @@ def _is_narrow() -> bool:
 
 
 def _nothing_to_do(words: list[str]) -> str | None:
-    folder = os.getcwd()
+    folder = "."
     if words[:1] == ["--project"] and len(words) > 1:
-        folder, words = os.path.abspath(words[1]), words[2:]
+        folder, words = words[1], words[2:]
     if not words or words[0] not in _NEUTRAL or not all(_is_neutral(word, words[0]) for word in words[1:]):
         return None
     from assetbuild.load.standstill import count_at_standstill  # noqa: PLC0415  # other commands need it not
 
+    try:
+        folder = os.path.abspath(folder)
+    except FileNotFoundError:  # the working directory is gone
+        return None
     count = count_at_standstill(folder)
     if count is None:
         if words[0] == "materialize":

@@ -65,7 +65,11 @@ def find_root(start: Path | None = None) -> Path:
 
     A folder with settings is preferred to a bare ``assets.py`` further down. Raises ProjectNotFoundError.
     """
-    begin = (start or Path.cwd()).absolute()
+    try:
+        begin = (start or Path.cwd()).absolute()
+    except FileNotFoundError as error:
+        problem = Problem("the working directory is gone", advice="Go to a project folder, or name one with --project.")
+        raise ProjectNotFoundError(problem) from error
     folders = [begin, *begin.parents]
     for folder in folders:
         if _settings_file(folder) is not None:

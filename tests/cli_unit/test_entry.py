@@ -98,6 +98,16 @@ def test_no_project_is_told_with_the_way_out(run):
     assert "assetbuild init" in err
 
 
+def test_a_working_directory_that_is_gone_is_told(tmp_path):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    script = 'cd "$2" && rmdir "$2" && exec "$1" -m assetbuild status'
+    command = ["bash", "-c", script, "bash", sys.executable, str(gone)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: the working directory is gone\n")
+
+
 def test_all_problems_are_told_at_once(run, monkeypatch):
     fail(monkeypatch, DefinitionError(Problem("one", (("fact", "x"),), "Mend it.", "assets.py", 3), Problem("two")))
     code, out, err = run("status", "--json")
