@@ -7,7 +7,7 @@ import sqlite3
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -158,6 +158,11 @@ class Project:
             return state.version or state.problem
 
         return poll
+
+    def partition_counts(self, keys: Iterable[str]) -> dict[str, int]:
+        """Return how many partitions assets and sources have now; without those that have none, or none known yet."""
+        with self._facts() as facts:
+            return facts.keys.counts(keys, lambda key: facts.pointers.get((key, None)))
 
     # -- plan
 

@@ -9,18 +9,20 @@ from typing import Any
 
 import click
 
-from assetbuild.cli.formats import counted
+from assetbuild.cli.formats import clip, counted
 from assetbuild.cli.options import json_option, open_project, selection_argument
 from assetbuild.cli.terminal import Cell, Terminal
-from assetbuild.declare.definitions import Origin, Out, SourceDefinition
+from assetbuild.declare.definitions import Out, SourceDefinition
 from assetbuild.errors import Problem, UsageError
-from assetbuild.graph.model import Graph
+from assetbuild.graph.model import Asset, Graph, Source
 from assetbuild.graph.places import relative_place
 from assetbuild.graph.render import as_json as graph_as_json
 from assetbuild.graph.render import as_mermaid, as_svg, as_tree
+from assetbuild.project import Project
 
 __all__ = ["graph_command", "list_command"]
 
+_PARTITIONS_CELLS = 40
 _EXTENSIONS = {".svg": "svg", ".mmd": "mermaid", ".mermaid": "mermaid", ".json": "json", ".txt": "tree"}
 
 
@@ -34,7 +36,7 @@ def list_command(terminal: Terminal, selection: tuple[str, ...], *, as_json: boo
     SELECTION names assets; without it, everything is listed.
     """
     project = open_project(terminal)
-    entries = _entries(project.graph, project.select(selection) if selection else None, project.root)
+    entries = _entries(project, project.select(selection) if selection else None)
     terminal.warn(project.warnings)
     if as_json:
         terminal.json({"assets": entries})
@@ -86,29 +88,33 @@ def graph_command(
     return 0
 
 
-def _entries(graph: Graph, selected: frozenset[str] | None, root: Path) -> list[dict[str, Any]]:
+def _entries(project: Project, selected: frozenset[str] | None) -> list[dict[str, Any]]:
     """Return what is listed, in build order, sources first; with a selection only the sources that it reads."""
+    graph = project.graph
     keys = set(graph.assets) if selected is None else selected
     read = set(graph.sources) if selected is None else {up for key in keys for up in graph.upstream(key)}
     sources = [
-        _entry(key, _source_kind(source.definition), source.definition, source.origin, root)
+        _entry(source, _source_kind(source.definition), source.definition, project.root)
         | {"inputs": [], "io_manager": None, "path": source.definition.path}
         for key, source in sorted(graph.sources.items())
         if key in read
     ]
     assets = [
-        _entry(key, "asset" if len(asset.siblings) == 1 else "multi_asset", asset.out, asset.origin, root)
+        _entry(asset, "asset" if len(asset.siblings) == 1 else "multi_asset", asset.out, project.root)
         | {"inputs": list(graph.upstream(key)), "io_manager": asset.out.io_manager, "path": None}
         for key, asset in graph.assets.items()
         if key in keys
     ]
-    return [*sources, *assets]
+    entries = [*sources, *assets]
+    partitioned = [entry["asset"] for entry in entries if entry["partitions"] is not None]
+    counts = project.partition_counts(partitioned) if partitioned else {}
+    return [entry | {"partition_count": counts.get(entry["asset"])} for entry in entries]
 
 
-def _entry(key: str, kind: str, said: Out | SourceDefinition, origin: Origin, root: Path) -> dict[str, Any]:
-    file, line = relative_place(origin, root)
+def _entry(node: Asset | Source, kind: str, said: Out | SourceDefinition, root: Path) -> dict[str, Any]:
+    file, line = relative_place(node.origin, root)
     return {
-        "asset": key,
+        "asset": node.key,
         "kind": kind,
         "group": said.group,
         "description": said.description,
@@ -116,6 +122,7 @@ def _entry(key: str, kind: str, said: Out | SourceDefinition, origin: Origin, ro
         "owners": list(said.owners),
         "file": file,
         "line": line,
+        "partitions": None if node.partitions is None else node.partitions.describe(),
     }
 
 
@@ -129,8 +136,17 @@ def _listing(terminal: Terminal, entries: Sequence[Mapping[str, Any]]) -> list[s
     by_group: dict[str, list[Mapping[str, Any]]] = {}
     for entry in entries:
         by_group.setdefault(entry["group"] or "", []).append(entry)
-    rows = {
-        group: [[entry["asset"], (entry["kind"], "faint"), _summary(entry)] for entry in members]
+    has_partitions = any(entry["partitions"] is not None for entry in entries)
+    rows: dict[str, list[list[Cell]]] = {
+        group: [
+            [
+                entry["asset"],
+                (entry["kind"], "faint"),
+                *([_partitions(entry)] if has_partitions else []),
+                _summary(entry),
+            ]
+            for entry in members
+        ]
         for group, members in sorted(by_group.items())
     }
     lines = iter(terminal.table([row for members in rows.values() for row in members], indent="  "))
@@ -147,6 +163,13 @@ def _listing(terminal: Terminal, entries: Sequence[Mapping[str, Any]]) -> list[s
 def _summary(entry: Mapping[str, Any]) -> Cell:
     text = entry["description"] or entry["path"] or ""
     return text.strip().split("\n")[0]
+
+
+def _partitions(entry: Mapping[str, Any]) -> Cell:
+    definition, number = entry["partitions"], entry["partition_count"]
+    if definition is None:
+        return ""
+    return clip(definition, _PARTITIONS_CELLS) + (f": {counted(number, 'key')}" if number is not None else "")
 
 
 def _form_of(output: Path | None) -> str:

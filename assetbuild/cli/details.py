@@ -164,8 +164,7 @@ def _history(terminal: Terminal, history: list[Materialization]) -> list[str]:
         ]
         for entry in history[:_HISTORY_SHOWN]
     ]
-    more = len(history) - _HISTORY_SHOWN
-    return [*terminal.table(rows, indent="  "), *([f"  and {more} more"] if more > 0 else [])]
+    return [*terminal.table(rows, indent="  "), *(["  and older ones"] if len(history) > _HISTORY_SHOWN else [])]
 
 
 def _told(entry: Materialization) -> Iterator[str]:

@@ -112,7 +112,8 @@ def _source(key: str, facts: Facts) -> AssetDetails:
     else:
         places = facts.keys.of_source(source)
         problem = places.problem_text or next(iter(places.problems.values()), "")
-        partitions = f"{source.partitions.describe()}: {len(places.keys or ()):,}"
+        number = len(places.keys or ())
+        partitions = f"{source.partitions.describe()}: {number:,} {'key' if number == 1 else 'keys'}"
     return AssetDetails(
         key,
         "source" if source.definition.observe is None else "observed source",

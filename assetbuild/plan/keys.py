@@ -7,7 +7,8 @@ has now; while that asset has yet to run, nobody knows the keys, and the asset i
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -56,6 +57,21 @@ class KeySets:
         assert definition is not None  # noqa: S101  # the caller asks for an asset with partitions
         return self._of(definition, asset.origin, f"asset {asset.key!r}", current)
 
+    def counts(self, keys: Iterable[str], current: Callable[[str], Pointer | None]) -> dict[str, int]:
+        """Return how many partitions assets and sources have, as far as they have some and their number is known."""
+        found: dict[str, int] = {}
+        for key in keys:
+            source, asset = self.graph.sources.get(key), self.graph.assets.get(key)
+            known: KeySet | None = None
+            with suppress(UsageError):  # a plan says what is wrong with them
+                if source is not None and source.partitions is not None:
+                    known = self._of_files(source)
+                elif asset is not None and asset.partitions is not None:
+                    known = self.of_asset(asset, current)
+            if known is not None:
+                found[key] = len(known)
+        return found
+
     def _of(
         self, definition: PartitionsDefinition, origin: Origin, name: str, current: Callable[[str], Pointer | None]
     ) -> KeySet | None:
@@ -84,11 +100,14 @@ class KeySets:
         if definition.key is None:
             return self._checked(self._polled(definition, origin, name), origin, name)
         if definition.key in self.graph.sources:
-            return self.of_source(self.graph.sources[definition.key]).keys
+            return self._of_files(self.graph.sources[definition.key])
         pointer = current(definition.key)
         if pointer is None:
             return None
         return self._checked(self._in_value(definition.key, pointer, origin, name), origin, name)
+
+    def _of_files(self, source: Source) -> KeySet:
+        return self.sources.files(source, self._source_keys)[0]
 
     def _source_keys(self, source: Source, found: Sequence[str]) -> KeySet:
         from assetbuild.declare.partitions import Dynamic, KeySet  # noqa: PLC0415  # only with partitions

@@ -55,6 +55,7 @@ class SourceObserver:
         self.stamps = stamps
         self.io_managers = io_managers
         self._states: dict[str, SourceState] = {}
+        self._files_of: dict[str, tuple[KeySet, list[tuple[str, ...]]]] = {}
         self._places: dict[str, SourcePlaces] = {}
 
     def state(self, source: Source) -> SourceState:
@@ -73,6 +74,16 @@ class SourceObserver:
                 self._whole(source) if source.partitions is None else self._partitioned(source, keys_of)
             )
         return self._places[source.key]
+
+    def files(
+        self, source: Source, keys_of: Callable[[Source, Sequence[str]], KeySet]
+    ) -> tuple[KeySet, list[tuple[str, ...]]]:
+        """Return the partition keys of a source whose path is a pattern, and the files of each; opens none of them."""
+        if source.key not in self._files_of:
+            found = files_by_key(self.root, source.definition.path or "")
+            keys = keys_of(source, list(found))
+            self._files_of[source.key] = keys, [tuple(map(str, found.get(key, ()))) for key in keys]
+        return self._files_of[source.key]
 
     def moved(self, read: Iterable[tuple[Source, Sequence[int]]]) -> str | None:
         """Return the key of a path source that no longer holds, in the places that were read, what was first seen."""
@@ -95,16 +106,13 @@ class SourceObserver:
         return places
 
     def _partitioned(self, source: Source, keys_of: Callable[[Source, Sequence[str]], KeySet]) -> SourcePlaces:
-        path = source.definition.path or ""
-        files = files_by_key(self.root, path)
-        keys = keys_of(source, list(files))
-        paths = [tuple(map(str, files.get(key, ()))) for key in keys]
+        keys, paths = self.files(source, keys_of)
         versions = [self._version_of(source, each) for each in paths]
         places = SourcePlaces(source.key, keys, versions)
         places.paths = paths
         for place, version in enumerate(versions):
             if not version:
-                name = path_of_key(path, keys[place])
+                name = path_of_key(source.definition.path or "", keys[place])
                 what = "cannot be read" if paths[place] else "does not exist"
                 advice = "Put the file there, or declare the source with optional=True."
                 places.problems[place] = self._problem(source, f"file {name!r} {what}", advice).problem

@@ -18,17 +18,18 @@ def graph_of(
     *,
     sources: Sequence[str] = (),
     said: Mapping[str, dict[str, Any]] | None = None,
+    partitions: Mapping[str, Any] | None = None,
 ) -> Graph:
     """Return a graph; the mapping is in build order, and ``said`` gives groups, tags and so on by key."""
     said = said or {}
-    assets = [_asset(key, up, said.get(key, {})) for key, up in upstream.items()]
+    assets = [_asset(key, up, said.get(key, {}), (partitions or {}).get(key)) for key, up in upstream.items()]
     definitions = [SourceDefinition(key=key, origin=_HERE, path=f"data/{key}", **said.get(key, {})) for key in sources]
     return Graph(assets, [Source(definition.key, definition) for definition in definitions])
 
 
-def _asset(key: str, upstream: Sequence[str], said: dict[str, Any]) -> Asset:
+def _asset(key: str, upstream: Sequence[str], said: dict[str, Any], partitions: Any) -> Asset:
     out = Out(key=key, **said)
-    definition = AssetDefinition(function=_nothing, outs=(out,), multi=False, origin=_HERE)
+    definition = AssetDefinition(function=_nothing, outs=(out,), multi=False, origin=_HERE, partitions=partitions)
     inputs = tuple(AssetInput(up, up.rpartition("/")[2]) for up in upstream)
     return Asset(key=key, out=out, definition=definition, siblings=(key,), inputs=inputs)
 

@@ -12,6 +12,7 @@ from xml.etree import ElementTree as ET
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from assetbuild.declare.partitions import Static
 from assetbuild.graph.render import as_json, as_mermaid, as_svg, as_tree
 from assetbuild.graph.render.layout import BOX_HEIGHT, lay_out
 from tests.graph.small_graphs import graph_of, shop
@@ -103,6 +104,7 @@ def test_json_lists_nodes_and_edges_in_topological_order():
                 "description": None,
                 "io_manager": None,
                 "status": None,
+                "partitions": None,
             },
             {
                 "key": "raw/orders",
@@ -113,6 +115,7 @@ def test_json_lists_nodes_and_edges_in_topological_order():
                 "description": None,
                 "io_manager": None,
                 "status": None,
+                "partitions": None,
             },
             {
                 "key": "orders",
@@ -123,6 +126,7 @@ def test_json_lists_nodes_and_edges_in_topological_order():
                 "description": None,
                 "io_manager": "duckdb",
                 "status": "stale",
+                "partitions": None,
             },
         ],
         "edges": [
@@ -141,6 +145,16 @@ def test_svg_holds_every_key_edge_and_status():
     assert {"1 fresh", "1 stale", "1 missing", "1 pending"} <= set(texts(svg, "text"))
     assert 'aria-label="7 assets, 2 sources"' in svg
     assert "prefers-color-scheme:dark" in svg
+
+
+def test_partitioned_assets_are_marked():
+    graph = graph_of({"days": [], "sum": ["days"]}, partitions={"days": Static(["a", "b"])})
+    assert as_tree(graph, graph.assets, {"days": "stale"}) == "sum\n└── days  (partitioned, stale)\n"
+    assert '  n0[["days"]]\n  n1("sum")\n' in as_mermaid(graph, graph.assets)
+    assert [node["partitions"] for node in as_json(graph, graph.assets)["nodes"]] == ["Static(a, b)", None]
+    svg = as_svg(graph, graph.assets)
+    assert svg.count('<rect class="box"') == 3
+    assert "days\nStatic(a, b)" in texts(svg, "title")
 
 
 def test_svg_escapes_and_drops_what_xml_forbids():

@@ -36,4 +36,5 @@ def _node(excerpt: Excerpt, key: str, statuses: Mapping[str, str]) -> dict[str, 
         "description": said.description,
         "io_manager": said.io_manager if isinstance(said, Out) else None,
         "status": statuses.get(key),
+        "partitions": excerpt.partitions(key),
     }

@@ -42,6 +42,11 @@ class Excerpt:
         asset = self.graph.assets.get(key)
         return asset.out if asset is not None else self.graph.sources[key].definition
 
+    def partitions(self, key: str) -> str | None:
+        """Return the partitions definition of an asset or source as text; None without one."""
+        node = self.graph.assets.get(key) or self.graph.sources[key]
+        return None if node.partitions is None else node.partitions.describe()
+
 
 def excerpt_of(graph: Graph, keys: Collection[str]) -> Excerpt:
     """Return the part of the graph with these assets and the sources that they read."""

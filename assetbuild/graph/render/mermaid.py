@@ -1,4 +1,7 @@
-"""The graph as a Mermaid flowchart: groups are subgraphs, statuses are classes, ``deps=`` are dotted."""
+"""The graph as a Mermaid flowchart: groups are subgraphs, partitioned assets boxes with double sides.
+
+Statuses are classes, and edges of ``deps=`` dotted.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import re
 from collections.abc import Collection, Mapping
 
 from assetbuild.graph.model import Graph
-from assetbuild.graph.render.excerpt import excerpt_of
+from assetbuild.graph.render.excerpt import Excerpt, excerpt_of
 
 __all__ = ["as_mermaid"]
 
@@ -28,10 +31,7 @@ def as_mermaid(graph: Graph, keys: Collection[str], statuses: Mapping[str, str] 
     lines = ["flowchart LR"]
     for at, (group, members) in enumerate(by_group.items()):
         indent = "  " if group is None else "    "
-        boxes = [
-            f"{indent}{names[key]}" + (f"[({_quoted(key)})]" if key in graph.sources else f"({_quoted(key)})")
-            for key in members
-        ]
+        boxes = [f"{indent}{names[key]}{_boxed(excerpt, key)}" for key in members]
         lines += boxes if group is None else [f"  subgraph g{at}[{_quoted(group)}]", *boxes, "  end"]
     for (upstream, downstream), loaded in excerpt.edges().items():
         lines.append(f"  {names[upstream]} {'-->' if loaded else '-.->'} {names[downstream]}")
@@ -40,6 +40,12 @@ def as_mermaid(graph: Graph, keys: Collection[str], statuses: Mapping[str, str] 
         if members:
             lines += [f"  classDef {status} {style}", f"  class {','.join(members)} {status}"]
     return "\n".join(lines) + "\n"
+
+
+def _boxed(excerpt: Excerpt, key: str) -> str:
+    if key in excerpt.graph.sources:
+        return f"[({_quoted(key)})]"
+    return f"({_quoted(key)})" if excerpt.partitions(key) is None else f"[[{_quoted(key)}]]"
 
 
 def _quoted(text: str) -> str:

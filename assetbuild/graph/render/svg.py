@@ -17,6 +17,7 @@ __all__ = ["as_svg"]
 
 _LONGEST = 40  # Characters of a key that are shown; the tooltip holds all.
 _LEGEND_HEIGHT = 34.0
+_SHEET = 3.5
 _STATUSES = ("fresh", "stale", "missing", "pending")
 _GROUP_COLOURS = ("#4c78a8", "#e8853d", "#54a24b", "#b279a2", "#c9a227", "#3fa7a0", "#d6616b", "#8c6d5a")
 _NARROW = frozenset("ijlt.,:;'|!I[]()")
@@ -91,6 +92,9 @@ def _nodes(excerpt: Excerpt, layout: Layout, statuses: Mapping[str, str]) -> Ite
         kind = "source" if isinstance(said, SourceDefinition) else "asset"
         yield f'<g class="node {kind}"><title>{_text(_tooltip(excerpt, key, status))}</title>'
         place = f'x="{_n(box.x)}" y="{_n(box.y)}" width="{_n(box.width)}" height="{_n(BOX_HEIGHT)}"'
+        if excerpt.partitions(key) is not None:  # A second sheet behind the first.
+            behind = f'x="{_n(box.x + _SHEET)}" y="{_n(box.y + _SHEET)}"'
+            yield f'<rect class="box" {behind} width="{_n(box.width)}" height="{_n(BOX_HEIGHT)}" rx="7"/>'
         yield f'<rect class="box" {place} rx="7"/>'
         if said.group is not None:
             colour = colours.setdefault(said.group, _GROUP_COLOURS[len(colours) % len(_GROUP_COLOURS)])
@@ -124,7 +128,7 @@ def _tooltip(excerpt: Excerpt, key: str, status: str | None) -> str:
     facts = [status or "", f"group {said.group}" if said.group else ""]
     facts += [f"{name}={value}" if value else name for name, value in said.tags.items()]
     facts += said.owners
-    lines = [key, " · ".join(fact for fact in facts if fact), said.description or ""]
+    lines = [key, " · ".join(fact for fact in facts if fact), excerpt.partitions(key) or "", said.description or ""]
     return "\n".join(line for line in lines if line)
 
 

@@ -36,6 +36,7 @@ def _branch(
         key, indent, mark, depth = waiting.pop()
         upstream = excerpt.upstream(key)
         notes = ["source"] if key in excerpt.graph.sources else []
+        notes += ["partitioned"] if excerpt.partitions(key) is not None else []
         notes += [statuses[key]] if key in statuses else []
         if upstream and key in opened:
             notes.append("above")
