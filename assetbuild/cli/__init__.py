@@ -6,7 +6,10 @@
     terminal     where text goes: stdout and stderr, colour, width
     formats      numbers, sizes, durations and times as people read them
 
-    materialize  materialize, with progress.py (lines and the live view)
+    screen       what is drawn anew in a terminal, below lines that scroll by; imported where there is one
+
+    materialize  materialize, with progress.py (its lines) and live.py (its live view)
+    watch        watch, with watch_lines.py and watch_view.py
     status       status, and the listing of a plan that ``materialize -n`` prints too
     why          why
     catalog      list, graph

@@ -1,7 +1,7 @@
 """The live view of a build in a terminal: one line per running asset, and how far the whole is.
 
 Finished assets scroll by above it, unless there are so many that only failures are worth a line. Imports
-``rich``, which costs 100 ms, so it is imported when the first asset starts and not before.
+``rich`` with ``screen.py``, so it is imported when the first asset starts and not before.
 """
 
 from __future__ import annotations
@@ -9,12 +9,9 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from rich.console import Console
-from rich.live import Live
-from rich.text import Text
-
 from assetbuild.cli.formats import clip, duration, padded
 from assetbuild.cli.progress import BuildLines, stopping_line
+from assetbuild.cli.screen import LiveScreen, last_time_text, progress_text
 from assetbuild.cli.status import label
 from assetbuild.cli.terminal import Terminal
 from assetbuild.materialize.events import AssetFinished, AssetProgress, AssetStarted, Event, RunStopping
@@ -26,104 +23,69 @@ _RUNNING_SHOWN = 12
 _BAR_CELLS = 24
 _WIDE = 100
 _GUESS_AFTER_S = 2.0
-_WORTH_TELLING_S = 1.0
 _GUESS_AFTER_ASSETS = 3
 
 
 @dataclass
 class _Running:
     since: float
-    expected_s: float | None
-    done: float = 0.0
-    total: float | None = None
-    has_progress: bool = False
+    text: str
 
 
 class LiveView:
     """Draws the running part of a build below the lines of its finished part."""
 
     def __init__(self, terminal: Terminal, lines: BuildLines) -> None:
-        """Draw on the stream that is the terminal: stdout, or stderr under ``--json``."""
+        """Begin to draw."""
         self._terminal = terminal
         self._lines = lines
         self._running: dict[tuple[str, str | None], _Running] = {}
         self._begun = time.monotonic()
         self._done = 0
         self._failed = 0
-        stream = terminal.stderr if terminal.as_json else terminal.stdout
-        self._console = Console(
-            file=stream,
-            force_terminal=True,
-            color_system="standard" if terminal.colour else None,
-            no_color=not terminal.colour,
-            markup=False,
-            highlight=False,
-            emoji=False,
-        )
-        self._live = Live(
-            get_renderable=self._view,
-            console=self._console,
-            refresh_per_second=8,
-            transient=True,
-            redirect_stdout=False,
-        )
-        self._live.start()
-        self._console.show_cursor(True)  # noqa: FBT003  # a second Ctrl-C ends the process at once, without a clean-up
+        self._screen = LiveScreen(terminal, self._drawn, per_second=8)
 
     def __call__(self, event: Event) -> None:
         """Take an event into the view, and scroll its lines by above it."""
         if isinstance(event, AssetStarted):
-            self._running[event.asset, event.partition] = _Running(time.monotonic(), event.expected_s)
+            self._running[event.asset, event.partition] = _Running(time.monotonic(), last_time_text(event.expected_s))
         elif isinstance(event, AssetProgress):
             if running := self._running.get((event.asset, event.partition)):
-                running.done, running.total, running.has_progress = event.done, event.total, True
+                running.text = progress_text(event.done, event.total)
         elif isinstance(event, AssetFinished):
             key = (event.outcome.asset, event.outcome.partition)
             self._running.pop(key, None)
             self._done += key in self._lines.planned
             self._failed += event.outcome.outcome == "failed"
         elif isinstance(event, RunStopping):
-            self._scroll([stopping_line(event)])
+            self._screen.scroll([stopping_line(event)])
         lines = self._lines.lines(event)
         if not self._terminal.as_json and not (self._is_crowded and _is_good(event)):
-            self._scroll(lines)
+            self._screen.scroll(lines)
 
     def close(self) -> None:
         """Take the view away and leave the lines."""
         if not self._terminal.as_json:
-            self._scroll(self._lines.left_out())
-        self._live.stop()
+            self._screen.scroll(self._lines.left_out())
+        self._screen.close()
 
     @property
     def _is_crowded(self) -> bool:
         return len(self._lines.planned) > _SCROLLED
 
-    def _scroll(self, lines: list[str]) -> None:
-        for line in lines:
-            self._console.print(Text.from_ansi(line), soft_wrap=True)
-
-    def _view(self) -> Text:
-        width = self._console.width - 1
-        running = list(self._running.items())[: max(1, min(_RUNNING_SHOWN, self._console.height - 4))]
+    def _drawn(self, width: int, height: int) -> list[str]:
+        running = list(self._running.items())[: max(1, min(_RUNNING_SHOWN, height - 4))]
         names = max((len(label(*key)) for key, _ in running), default=0)
         name_width = max(self._lines.width, min(names, 40))
         now = time.monotonic()
         lines = [self._running_line(label(*key), state, now, name_width, width) for key, state in running]
         if len(self._running) > len(running):
             lines.append(f"  and {len(self._running) - len(running)} more are running")
-        lines.append(clip(self._whole(now, _BAR_CELLS if width > _WIDE else _BAR_CELLS // 2), width))
-        return Text.from_ansi("\n".join(lines), no_wrap=True, overflow="crop")
+        return [*lines, clip(self._whole(now, _BAR_CELLS if width > _WIDE else _BAR_CELLS // 2), width)]
 
     def _running_line(self, name: str, state: _Running, now: float, name_width: int, width: int) -> str:
         took = duration(now - state.since)
-        text = ""
-        if state.has_progress:
-            text = f"{state.done:,g}" if state.total is None else f"{state.done:,g} of {state.total:,g}"
-            if state.total:
-                text += f"  {100 * state.done / state.total:.0f} %"
-        elif state.expected_s is not None and state.expected_s >= _WORTH_TELLING_S:
-            text = f"took {duration(state.expected_s)} last time"
-        plain = clip(f"{padded(name, name_width)}  {took:>8}  {text}".rstrip(), width - 12)
+        plain = clip(f"{padded(name, name_width)}  {took:>8}  {state.text}".rstrip(), width - 12)
         return f"  {self._terminal.style(padded('running', 8), 'running')}  {plain}"
 
     def _whole(self, now: float, cells: int) -> str:

@@ -9,7 +9,7 @@
       error     prices: ValueError: no rows
       r rebuild   f force   w why   q quit
 
-Imports ``rich``, which costs 100 ms: only a terminal pays for it.
+Imports ``rich`` with ``screen.py``: only a terminal pays for it.
 """
 
 from __future__ import annotations
@@ -18,12 +18,9 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.live import Live
-from rich.text import Text
-
 from assetbuild.cli.formats import clip, duration
 from assetbuild.cli.keys import keys_of_terminal
+from assetbuild.cli.screen import LiveScreen, last_time_text, progress_text
 from assetbuild.cli.status import label
 from assetbuild.cli.terminal import Terminal
 from assetbuild.cli.watch_lines import WatchLines, counts_text
@@ -58,23 +55,7 @@ class WatchView:
         self._errors: dict[str, str] = {}
         self._broken = ""
         self.keys = keys_of_terminal()
-        self._console = Console(
-            file=terminal.stdout,
-            force_terminal=True,
-            color_system="standard" if terminal.colour else None,
-            no_color=not terminal.colour,
-            markup=False,
-            highlight=False,
-            emoji=False,
-        )
-        self._live = Live(
-            get_renderable=self._draw,
-            console=self._console,
-            refresh_per_second=4,
-            transient=True,
-            redirect_stdout=False,
-        )
-        self._live.start()
+        self._screen = LiveScreen(terminal, self._drawn, per_second=4)
 
     def follow(self, watcher: Watcher) -> None:
         """Ask this watcher for its next ticks."""
@@ -83,15 +64,14 @@ class WatchView:
     def __call__(self, event: Event) -> None:
         """Take an event into the view, and scroll its lines by above it."""
         self._take(event)
-        for line in self._lines.lines(event):
-            self._console.print(Text.from_ansi(line), soft_wrap=True)
+        self._screen.scroll(self._lines.lines(event))
         if not isinstance(event, AssetProgress):
-            self._live.refresh()
+            self._screen.refresh()
 
     def close(self) -> None:
         """End the view, and give the terminal back."""
         with suppress(Exception):
-            self._live.stop()
+            self._screen.close()
         if self.keys is not None:
             self.keys.close()
 
@@ -103,11 +83,9 @@ class WatchView:
 
         stale = [step.asset for step in project.plan() if step.status != "fresh"]
         if not stale:
-            for line in self._last_built or ["all is fresh, and nothing was built yet"]:
-                self._console.print(Text.from_ansi(line), soft_wrap=True)
+            self._screen.scroll(self._last_built or ["all is fresh, and nothing was built yet"])
         for asset in stale[:_EXPLAINED]:
-            for line in explanation_lines(self._terminal, project.why(asset)):
-                self._console.print(Text.from_ansi(line), soft_wrap=True)
+            self._screen.scroll(explanation_lines(self._terminal, project.why(asset)))
 
     def _take(self, event: Event) -> None:
         if isinstance(event, BuildRequested):
@@ -119,13 +97,10 @@ class WatchView:
             if self._planned:
                 self._last_built = []
         elif isinstance(event, AssetStarted):
-            expected_s = event.expected_s or 0.0
-            last = f"took {duration(expected_s)} last time" if expected_s >= 1 else ""
-            self._running[event.asset, event.partition] = (time.monotonic(), last)
+            self._running[event.asset, event.partition] = (time.monotonic(), last_time_text(event.expected_s))
         elif isinstance(event, AssetProgress):
             began, _ = self._running.get((event.asset, event.partition), (time.monotonic(), ""))
-            text = f"{event.done:,g}" if event.total is None else f"{event.done:,g} of {event.total:,g}"
-            self._running[event.asset, event.partition] = (began, text)
+            self._running[event.asset, event.partition] = (began, progress_text(event.done, event.total))
         elif isinstance(event, AssetFinished):
             self._finished(event)
         elif isinstance(event, (RunFinished, WatchStopped)):
@@ -154,8 +129,8 @@ class WatchView:
             causes = "; ".join(cause.message for cause in outcome.causes)
             self._last_built.append(f"  {name}: {outcome.outcome}, {causes}")
 
-    def _draw(self) -> Text:
-        width = max(self._console.width - 1, 20)
+    def _drawn(self, columns: int, _lines: int) -> list[str]:
+        width = max(columns, 20)
         now = time.monotonic()
         lines = [
             self._line("running", f"{label(*key)}  {duration(now - began)}  {text}".rstrip(), width)
@@ -176,7 +151,7 @@ class WatchView:
             lines.append(self._line("error", f"{name}: {error}", width, "error"))
         if self.keys is not None:
             lines.append(self._terminal.style("  r rebuild   f force   w why   q quit", "faint"))
-        return Text.from_ansi("\n".join(lines), no_wrap=True, overflow="crop")
+        return lines
 
     def _state_line(self, width: int) -> str:
         counts = counts_text(self._lines.counts, self._terminal)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import click
 import pytest
 
 from assetbuild.cli.live import LiveView
@@ -32,7 +33,7 @@ def start(monkeypatch):
 
 
 def shown(view):
-    return view._view().plain.splitlines()
+    return [click.unstyle(line) for line in view._drawn(79, 24)]
 
 
 def test_each_running_asset_has_a_line(start):
