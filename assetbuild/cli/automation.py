@@ -9,7 +9,8 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from assetbuild.cli.formats import ago, clip, counted, one_line, timestamp
+from assetbuild.cli.completion import project_of, quietly
+from assetbuild.cli.formats import ago, clip, counted, last_line, one_line, timestamp
 from assetbuild.cli.options import json_option, open_project
 from assetbuild.cli.progress import BuildLines, summary_lines
 from assetbuild.cli.terminal import Cell, Terminal
@@ -26,12 +27,11 @@ _KINDS = {"sensors": ("sensor",), "schedules": ("schedule", "condition")}
 
 
 def _complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
-    try:
-        project = Project.open(context.find_root().params.get("project_folder"))
-        listed = list_automations(project, _KINDS[context.info_name or "sensors"], time.time())
-    except Exception:  # noqa: BLE001  # nothing may fail while a shell completes
-        return []
-    return [CompletionItem(item.name, help=item.description) for item in listed if item.name.startswith(incomplete)]
+    def names() -> list[CompletionItem]:
+        listed = list_automations(project_of(context), _KINDS[context.info_name or "sensors"], time.time())
+        return [CompletionItem(item.name, help=item.description) for item in listed]
+
+    return [item for item in quietly(names) if item.value.startswith(incomplete)]
 
 
 def _options(what: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -121,7 +121,7 @@ def tick_lines(terminal: Terminal, ticks: Sequence[Tick]) -> list[str]:
     for tick in ticks:
         outcome = tick.outcome + (f" {tick.times} times" if tick.times > 1 else "")
         runs = ", ".join(f"{run['run_id']} {run['status']}" for run in tick.runs if run["run_id"])
-        said = "; ".join(filter(None, [*map(_request_text, tick.requests), runs, _last_line(tick.message)]))
+        said = "; ".join(filter(None, [*map(_request_text, tick.requests), runs, last_line(tick.message)]))
         rows.append([timestamp(tick.at), (outcome, _STYLES.get(tick.outcome, "")), said])
     return terminal.table(rows, indent="  ") or ["  no tick yet"]
 
@@ -163,7 +163,3 @@ def _next(item: Listed, now: float) -> Cell:
 
 def _request_text(request: dict[str, Any]) -> str:
     return " ".join(request["selection"]) or "all assets"
-
-
-def _last_line(text: str) -> str:
-    return (text.strip().splitlines() or [""])[-1]

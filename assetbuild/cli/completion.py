@@ -27,7 +27,15 @@ from assetbuild.project import Project
 
 Offer = TypeVar("Offer")
 
-__all__ = ["complete_key", "complete_run", "complete_selection", "complete_setting", "completion_command"]
+__all__ = [
+    "complete_key",
+    "complete_run",
+    "complete_selection",
+    "complete_setting",
+    "completion_command",
+    "project_of",
+    "quietly",
+]
 
 _INSTALL = {
     "bash": "echo 'eval \"$(assetbuild completion bash)\"' >> ~/.bashrc",
@@ -111,32 +119,40 @@ def complete_setting(context: click.Context, parameter: click.Parameter, incompl
     """Offer ``ASSET.KEY=`` for every config key of every asset."""
 
     def settings() -> Iterable[str]:
-        for asset in _project(context).graph.assets.values():
+        for asset in project_of(context).graph.assets.values():
             for field in getattr(asset.config_class, "model_fields", ()):
                 yield f"{asset.key}.{field}="
 
-    return _matching(_quietly(lambda: list(settings())), incomplete)
+    return _matching(quietly(lambda: list(settings())), incomplete)
 
 
 def complete_run(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
     """Offer the latest runs."""
-    return _matching(["last", *_quietly(lambda: [run.run_id for run in _project(context).runs(20)])], incomplete)
+    return _matching(["last", *quietly(lambda: [run.run_id for run in project_of(context).runs(20)])], incomplete)
 
 
-def _project(context: click.Context) -> Project:
+def project_of(context: click.Context) -> Project:
+    """Return the project that the command which is completed would open."""
     return Project.open(context.find_root().params.get("project_folder"))
+
+
+def quietly(offers: Callable[[], list[Offer]]) -> list[Offer]:
+    """Return what is offered, and nothing when that fails; stdout belongs to the shell."""
+    with suppress(Exception), redirect_stdout(io.StringIO()):
+        return offers()
+    return []
 
 
 def _keys(context: click.Context) -> list[CompletionItem]:
     def keys() -> list[CompletionItem]:
-        assets = _project(context).graph.assets.values()
+        assets = project_of(context).graph.assets.values()
         return [CompletionItem(asset.key, help=_summary(asset.out.description)) for asset in assets]
 
-    return _quietly(keys)
+    return quietly(keys)
 
 
 def _groups(context: click.Context) -> list[str]:
-    return _quietly(lambda: sorted({a.out.group for a in _project(context).graph.assets.values() if a.out.group}))
+    return quietly(lambda: sorted({a.out.group for a in project_of(context).graph.assets.values() if a.out.group}))
 
 
 def _summary(description: str | None) -> str | None:
@@ -145,9 +161,3 @@ def _summary(description: str | None) -> str | None:
 
 def _matching(values: Iterable[str], incomplete: str) -> list[CompletionItem]:
     return [CompletionItem(value) for value in values if value.startswith(incomplete)]
-
-
-def _quietly(offers: Callable[[], list[Offer]]) -> list[Offer]:
-    with suppress(Exception), redirect_stdout(io.StringIO()):
-        return offers()
-    return []

@@ -9,7 +9,18 @@ from typing import Any
 
 import click
 
-from assetbuild.cli.formats import ago, clip, counted, duration, one_line, size, timestamp
+from assetbuild.cli.formats import (
+    ago,
+    clip,
+    counted,
+    counts_text,
+    duration,
+    enumerated,
+    last_line,
+    one_line,
+    size,
+    timestamp,
+)
 from assetbuild.cli.options import asset_argument, json_option, open_project
 from assetbuild.cli.status import cause_text
 from assetbuild.cli.terminal import Cell, Terminal
@@ -80,8 +91,7 @@ def _status(details: AssetDetails) -> Iterator[tuple[str, Iterable[str]]]:
     if details.step is not None:
         said = [cause_text(cause) for cause in details.step.causes]
         if details.statuses:
-            counts = ", ".join(f"{number:,} {status}" for status, number in details.statuses.items())
-            yield "status", [f"{counts}, of {sum(details.statuses.values()):,} partitions"]
+            yield "status", [f"{counts_text(details.statuses)}, of {sum(details.statuses.values()):,} partitions"]
             if said:
                 yield "first", [f"{details.step.partition} is {details.step.status}", *said]
         else:
@@ -169,7 +179,7 @@ def _history(terminal: Terminal, history: list[Materialization]) -> list[str]:
 
 def _told(entry: Materialization) -> Iterator[str]:
     if entry.error:
-        yield next((line.strip() for line in reversed(entry.error.splitlines()) if line.strip()), "")
+        yield last_line(entry.error)
     elif entry.causes:
         yield from (one_line(str(cause.get("message", ""))) for cause in entry.causes)
 
@@ -180,6 +190,5 @@ def _amount(entry: Materialization) -> str:
     return "" if entry.size_bytes is None else size(entry.size_bytes)
 
 
-def _enumerated(names: list[str]) -> str:
-    more = f" and {len(names) - _NAMES_SHOWN:,} more" if len(names) > _NAMES_SHOWN else ""
-    return ", ".join(names[:_NAMES_SHOWN]) + more
+def _enumerated(names: Iterable[str]) -> str:
+    return enumerated(names, _NAMES_SHOWN)

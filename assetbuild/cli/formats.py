@@ -5,8 +5,24 @@ from __future__ import annotations
 import re
 import time
 import unicodedata
+from collections.abc import Callable, Iterable, Mapping
 
-__all__ = ["ago", "cell_width", "clip", "counted", "duration", "one_line", "padded", "size", "size_bytes", "timestamp"]
+__all__ = [
+    "ago",
+    "all_fresh",
+    "cell_width",
+    "clip",
+    "counted",
+    "counts_text",
+    "duration",
+    "enumerated",
+    "last_line",
+    "one_line",
+    "padded",
+    "size",
+    "size_bytes",
+    "timestamp",
+]
 
 _MINUTE = 60
 _HOUR = 60 * _MINUTE
@@ -16,6 +32,24 @@ _DAY = 24 * _HOUR
 def counted(number: int, noun: str) -> str:
     """Return ``1 asset``, ``5,000 assets``."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def counts_text(numbers: Mapping[str, int], style: Callable[[str, str], str] = lambda text, _name: text) -> str:
+    """Return ``3 built, 1 failed``, each in the style of its name."""
+    return ", ".join(style(f"{number:,} {name}", name) for name, number in numbers.items())
+
+
+def enumerated(names: Iterable[str], most: int) -> str:
+    """Return ``a, b and 7 more``."""
+    known = list(names)
+    more = f" and {len(known) - most:,} more" if len(known) > most else ""
+    return ", ".join(known[:most]) + more
+
+
+def all_fresh(assets: int, partitions: int) -> str:
+    """Return what is said when nothing is to do; ``partitions`` counts an asset without any as one."""
+    of_them = f", with {counted(partitions, 'partition')}," if partitions > assets else ""
+    return f"nothing to do: {counted(assets, 'asset')}{of_them} {'is' if assets == 1 else 'are'} fresh"
 
 
 def duration(seconds: float) -> str:
@@ -76,6 +110,11 @@ def ago(epoch_s: float, now_s: float | None = None) -> str:
 def one_line(text: str) -> str:
     r"""Return the text with line breaks shown as ``\n``."""
     return "\\n".join(text.splitlines())
+
+
+def last_line(text: str) -> str:
+    """Return the last line with something on it, which in a traceback is the error."""
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
 
 
 def cell_width(text: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from assetbuild.cli.completion import complete_run
-from assetbuild.cli.formats import duration, timestamp
+from assetbuild.cli.formats import counts_text, duration, timestamp
 from assetbuild.cli.options import asset_argument, json_option, open_project
 from assetbuild.cli.status import label
 from assetbuild.cli.terminal import Cell, Terminal
@@ -61,7 +61,7 @@ def run_lines(terminal: Terminal, runs: list[RunRow]) -> list[str]:
             timestamp(run.started_at),
             f"{'' if run.seconds is None else duration(run.seconds):>11}",
             (run.status, run.status),
-            ", ".join(f"{number:,} {name}" for name, number in run.counts.items()),
+            counts_text(run.counts),
             (run.command, "faint"),
         ]
         for run in runs

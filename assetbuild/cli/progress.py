@@ -8,7 +8,18 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass, field
 
-from assetbuild.cli.formats import cell_width, clip, counted, duration, padded, size
+from assetbuild.cli.formats import (
+    all_fresh,
+    cell_width,
+    clip,
+    counted,
+    counts_text,
+    duration,
+    enumerated,
+    last_line,
+    padded,
+    size,
+)
 from assetbuild.cli.status import cause_text, label, prediction_lines, ranges
 from assetbuild.cli.terminal import Terminal
 from assetbuild.materialize.events import (
@@ -55,9 +66,7 @@ def stopping_line(event: RunStopping) -> str:
     """Return what is said after the first Ctrl-C."""
     if not event.assets:
         return "stopping"
-    named = ", ".join(event.assets[:_NAMES_SHOWN])
-    more = len(event.assets) - _NAMES_SHOWN
-    named += f" and {more:,} more" if more > 0 else ""
+    named = enumerated(event.assets, _NAMES_SHOWN)
     return f"stopping: {named} may finish within {event.grace_s:g} seconds; press Ctrl-C again to end now"
 
 
@@ -93,7 +102,7 @@ class BuildLines:
         elif isinstance(event, RunPlanned):
             return self._planned(event.plan)
         elif isinstance(event, AssetRetried):
-            what = f"attempt {event.attempt} failed: {_last_line(event.error)}"
+            what = f"attempt {event.attempt} failed: {last_line(event.error)}"
             return [self._line("retry", label(event.asset, event.partition), "", "", what)]
         elif isinstance(event, AssetFinished):
             return self._finished(event.outcome)
@@ -178,17 +187,14 @@ def summary_lines(terminal: Terminal, report: Report) -> list[str]:
         return ["nothing to do: there are no assets"]
     if report.status == "success" and counts == {"fresh": total}:
         number = report.assets.asset_count if isinstance(report.assets, Outcomes) else total
-        partitions = f", with {counted(total, 'partition')}," if total > number else ""
-        return [f"nothing to do: {counted(number, 'asset')}{partitions} {'is' if number == 1 else 'are'} fresh"]
+        return [all_fresh(number, total)]
     lines = []
     failed = [outcome for outcome in report.acted if outcome.outcome == "failed"]
     if failed:
-        names = ", ".join(label(outcome.asset, outcome.partition) for outcome in failed[:_NAMES_SHOWN])
-        more = f" and {len(failed) - _NAMES_SHOWN:,} more" if len(failed) > _NAMES_SHOWN else ""
-        lines += [f"failed: {names}{more}", f"more: assetbuild logs {report.run_id} {shlex.quote(failed[0].asset)}"]
-    said = ", ".join(terminal.style(f"{number:,} {name}", name) for name, number in counts.items())
+        names = enumerated((label(outcome.asset, outcome.partition) for outcome in failed), _NAMES_SHOWN)
+        lines += [f"failed: {names}", f"more: assetbuild logs {report.run_id} {shlex.quote(failed[0].asset)}"]
     how = terminal.style("interrupted: ", "interrupted") if report.status == "interrupted" else ""
-    return [*lines, f"{how}{said} in {duration(report.seconds)}"]
+    return [*lines, f"{how}{counts_text(counts, terminal.style)} in {duration(report.seconds)}"]
 
 
 def _amount(outcome: Outcome) -> str:
@@ -209,11 +215,7 @@ def _tries(outcome: Outcome) -> str:
 
 
 def _why_skipped(outcome: Outcome) -> str:
-    return _last_line(outcome.error) if outcome.error else _causes(outcome)
-
-
-def _last_line(text: str) -> str:
-    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
+    return last_line(outcome.error) if outcome.error else _causes(outcome)
 
 
 def _block(lines: list[str]) -> list[str]:

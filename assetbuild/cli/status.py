@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from assetbuild.cli.formats import counted, one_line
+from assetbuild.cli.formats import all_fresh, counted, counts_text, enumerated, one_line
 from assetbuild.cli.options import json_option, open_project, partition_option, selection_argument, settings_options
 from assetbuild.cli.terminal import Cell, Terminal
 from assetbuild.plan.model import Action, AssetPlan, Cause, Plan, Step
@@ -68,16 +68,16 @@ def plan_lines(terminal: Terminal, plan: Plan, *, everything: bool = False) -> l
         return ["nothing to do: there are no assets"]
     counts = plan.counts()
     if plan.is_fresh and not everything:
-        return [f"nothing to do: {_all_fresh(plan)}"]
+        return [all_fresh(len(plan.assets), len(plan))]
     fresh = [part for part in plan.assets if not part.decisions]
     shows_fresh = everything or len(fresh) <= _FEW
     rows = [row for part in plan.assets if part.decisions or shows_fresh for row in _part_rows(part)]
     if not shows_fresh:
         rows.append([("fresh", "fresh"), (f"{len(fresh):,} more", "faint")])
-    total = ", ".join(terminal.style(f"{counts[name]:,} {name}", name) for name in _ORDER if name in counts)
+    total = counts_text({name: counts[name] for name in _ORDER if name in counts}, terminal.style)
     lines = [*terminal.table(rows, indent="  "), total]
     if plan.orphans:
-        lines.append(f"no longer declared, and kept until 'assetbuild gc': {_enumerated(plan.orphans)}")
+        lines.append(f"no longer declared, and kept until 'assetbuild gc': {enumerated(plan.orphans, _FEW)}")
     return lines
 
 
@@ -97,7 +97,7 @@ def prediction_lines(plan: Plan) -> list[str]:
                 names.append(_places_label(part, places))
                 number += len(places)
         if names:
-            lines.append(f"{words} {_amount(number, plan)}{after}: {_enumerated(names)}")
+            lines.append(f"{words} {_amount(number, plan)}{after}: {enumerated(names, _FEW)}")
     return lines
 
 
@@ -188,15 +188,3 @@ def _rows(step: Step) -> list[list[Cell]]:
     if step.action == "restore":
         first = f"{first} (an earlier value comes back)"
     return [[(step.status, step.status), label(step.asset, step.partition), first], *(["", "", text] for text in rest)]
-
-
-def _all_fresh(plan: Plan) -> str:
-    number = len(plan.assets)
-    partitions = f", with {counted(len(plan), 'partition')}," if len(plan) > number else ""
-    return f"{counted(number, 'asset')}{partitions} {'is' if number == 1 else 'are'} fresh"
-
-
-def _enumerated(names: Iterable[str]) -> str:
-    known = list(names)
-    more = f" and {len(known) - _FEW:,} more" if len(known) > _FEW else ""
-    return ", ".join(known[:_FEW]) + more

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 
-from assetbuild.cli.formats import counted, duration
+from assetbuild.cli.formats import counted, counts_text, duration, enumerated
 from assetbuild.cli.progress import BuildLines
 from assetbuild.cli.terminal import Terminal
 from assetbuild.materialize.events import AssetFinished, Event, RunFinished, RunPlanned, RunStarted, Waiting
@@ -22,9 +21,10 @@ from assetbuild.watch.events import (
     WatchStopped,
 )
 
-__all__ = ["WatchLines", "counts_text"]
+__all__ = ["WatchLines"]
 
 _PATHS_SHOWN = 4
+_NAMES_SHOWN = 8
 
 
 class WatchLines:
@@ -85,13 +85,8 @@ class WatchLines:
     def _summary(self, event: RunFinished) -> list[str]:
         if event.status == "success" and not self.counts:
             return [f"{_clock()}  {self.terminal.style('fresh', 'fresh')}     nothing to do"]
-        said = counts_text(self.counts, self.terminal)
+        said = counts_text(self.counts, self.terminal.style)
         return [f"{_clock()}  {_state(event.status, self.terminal)}  {said} in {duration(event.seconds)}"]
-
-
-def counts_text(counts: Mapping[str, int], terminal: Terminal) -> str:
-    """Return outcomes with their numbers, as ``3 built, 1 cut off``."""
-    return ", ".join(terminal.style(f"{number:,} {name}", name) for name, number in counts.items())
 
 
 def _plain(event: Event, terminal: Terminal) -> list[str]:
@@ -100,7 +95,7 @@ def _plain(event: Event, terminal: Terminal) -> list[str]:
     if isinstance(event, DefinitionsMended):
         return [f"{_clock()}  {terminal.style('mended', 'ok')}    the project loads again"]
     if isinstance(event, BuildCutOff):
-        names = ", ".join(event.assets[:8]) + (" and more" if len(event.assets) > 8 else "")  # noqa: PLR2004
+        names = enumerated(event.assets, _NAMES_SHOWN)
         return [f"{_clock()}  {terminal.style('restart', 'interrupted')}   ended, to be built anew: {names}"]
     if isinstance(event, Noticed):
         return [f"{_clock()}  {terminal.style('note', 'note')}      {event.text}"]
@@ -115,8 +110,7 @@ def _state(status: str, terminal: Terminal) -> str:
 
 
 def _paths(paths: tuple[str, ...]) -> str:
-    more = f" and {len(paths) - _PATHS_SHOWN:,} more" if len(paths) > _PATHS_SHOWN else ""
-    return ", ".join(paths[:_PATHS_SHOWN]) + more
+    return enumerated(paths, _PATHS_SHOWN)
 
 
 def _clock() -> str:

@@ -18,12 +18,12 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from assetbuild.cli.formats import clip, duration
+from assetbuild.cli.formats import clip, counts_text, duration, last_line
 from assetbuild.cli.keys import keys_of_terminal
 from assetbuild.cli.screen import LiveScreen, last_time_text, progress_text
 from assetbuild.cli.status import label
 from assetbuild.cli.terminal import Terminal
-from assetbuild.cli.watch_lines import WatchLines, counts_text
+from assetbuild.cli.watch_lines import WatchLines
 from assetbuild.materialize.events import AssetFinished, AssetProgress, AssetStarted, Event, RunFinished, RunPlanned
 from assetbuild.project import Project
 from assetbuild.watch.events import BuildRequested, DefinitionsBroken, DefinitionsMended, WatchIdle, WatchStopped
@@ -123,8 +123,7 @@ class WatchView:
         self._running.pop((outcome.asset, outcome.partition), None)
         self._done += outcome.outcome != "fresh"
         if outcome.outcome == "failed":
-            lines = [line.strip() for line in (outcome.error or "").splitlines() if line.strip()]
-            self._errors[outcome.asset] = lines[-1] if lines else ""
+            self._errors[outcome.asset] = last_line(outcome.error or "")
         if outcome.outcome in {"built", "restored"}:
             causes = "; ".join(cause.message for cause in outcome.causes)
             self._last_built.append(f"  {name}: {outcome.outcome}, {causes}")
@@ -154,7 +153,7 @@ class WatchView:
         return lines
 
     def _state_line(self, width: int) -> str:
-        counts = counts_text(self._lines.counts, self._terminal)
+        counts = counts_text(self._lines.counts, self._terminal.style)
         if self._state == "building":
             return self._line("building", f"{self._done:,} of {self._planned:,}", width, "running")
         failing = f"failing: {', '.join(self._failing)}" if self._failing else ""

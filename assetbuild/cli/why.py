@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from assetbuild.cli.formats import ago, one_line, timestamp
+from assetbuild.cli.formats import ago, counts_text, one_line, timestamp
 from assetbuild.cli.options import asset_argument, json_option, open_project, settings_options
 from assetbuild.cli.status import cause_text, label
 from assetbuild.cli.terminal import Cell, Terminal
@@ -87,8 +87,7 @@ def _diff_line(terminal: Terminal, line: str) -> str:
 def _facts(explanation: Explanation) -> list[list[Cell]]:
     facts: list[list[Cell]] = []
     if explanation.partitions:
-        said = ", ".join(f"{number:,} {status}" for status, number in explanation.partitions.items())
-        facts.append([("partitions", "faint"), said])
+        facts.append([("partitions", "faint"), counts_text(explanation.partitions)])
     is_fresh = explanation.step.status == "fresh"  # the chain is then that of the last build
     if len(explanation.chain) > 1 or (is_fresh and explanation.chain and explanation.chain[0].causes):
         causes = explanation.chain[-1].causes

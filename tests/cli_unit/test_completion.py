@@ -8,7 +8,7 @@ import sys
 import pytest
 
 ASSETS = """
-from assetbuild import Config, asset
+from assetbuild import Config, asset, sensor
 
 class Limits(Config):
     minutes: int = 15
@@ -20,6 +20,10 @@ def raw_flights() -> int:
 @asset(deps=["raw/flights"])
 def late_flights(config: Limits) -> int:
     return 1
+
+@sensor(every="30s")
+def inbox():
+    return None
 """
 
 
@@ -60,6 +64,7 @@ def test_commands_options_keys_and_selections_are_offered(complete):
     assert complete("status", "gr") == ["group:"]
     assert complete("status", "--set", "late") == ["late_flights.minutes="]
     assert complete("logs", "la") == ["last"]
+    assert complete("sensors", "in") == ["inbox"]
 
 
 def test_a_project_that_does_not_load_offers_nothing(complete, tmp_path):

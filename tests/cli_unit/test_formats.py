@@ -2,7 +2,20 @@ from __future__ import annotations
 
 import pytest
 
-from assetbuild.cli.formats import ago, cell_width, clip, counted, duration, one_line, padded, size
+from assetbuild.cli.formats import (
+    ago,
+    all_fresh,
+    cell_width,
+    clip,
+    counted,
+    counts_text,
+    duration,
+    enumerated,
+    last_line,
+    one_line,
+    padded,
+    size,
+)
 
 
 @pytest.mark.parametrize(
@@ -66,3 +79,24 @@ def test_clipping_keeps_what_fits():
 
 def test_line_breaks_are_shown():
     assert one_line("a\nb") == "a\\nb"
+
+
+def test_names_are_enumerated_up_to_a_number():
+    assert enumerated(["a", "b"], 2) == "a, b"
+    assert enumerated(iter(["a", "b", "c"]), 2) == "a, b and 1 more"
+    assert enumerated([], 2) == ""
+
+
+def test_counts_stand_in_the_style_of_their_names():
+    assert counts_text({"built": 1234, "failed": 1}) == "1,234 built, 1 failed"
+    assert counts_text({"built": 2}, lambda text, name: f"<{name}>{text}") == "<built>2 built"
+
+
+def test_partitions_are_told_where_there_are_some():
+    assert all_fresh(1, 1) == "nothing to do: 1 asset is fresh"
+    assert all_fresh(2, 1001) == "nothing to do: 2 assets, with 1,001 partitions, are fresh"
+
+
+def test_the_last_line_has_something_on_it():
+    assert last_line("Traceback\n  ValueError: no \n\n") == "ValueError: no"
+    assert last_line("\n") == ""
