@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 from assetbuild.errors import BusyError, Problem, RecordError, UsageError, closest
 from assetbuild.graph.model import Graph
-from assetbuild.graph.selection import Verdict, select
 from assetbuild.load.settings import Settings, find_root, read_settings
 from assetbuild.load.stage import Stage, load_stage
 from assetbuild.materialize.ahead import Ahead
@@ -46,6 +45,7 @@ from assetbuild.store.objects import Objects
 
 if TYPE_CHECKING:
     from assetbuild.declare.automation import AutomationDefinition
+    from assetbuild.graph.selection import Verdict
     from assetbuild.materialize.cancel import Cancel
     from assetbuild.materialize.pool import WorkerPool
     from assetbuild.materialize.report import Report
@@ -169,6 +169,10 @@ class Project:
     def select(self, selection: str | Sequence[str] = ()) -> frozenset[str]:
         """Return the keys of the assets that a selection means; no selection means all."""
         chosen = (selection,) if isinstance(selection, str) else tuple(selection)
+        if not chosen:
+            return frozenset(self.graph.assets)
+        from assetbuild.graph.selection import select  # noqa: PLC0415  # the grammar: most commands are about all
+
         return select(self.graph, chosen, verdicts=self._verdicts)
 
     def plan(
@@ -289,7 +293,8 @@ class Project:
             loaded = Loaded(stage.settings, stage.graph, bundle, codes, stage.config)
             with old_objects_aside():
                 report = run_build(planner, planned, loaded, replace(options, meanwhile=keep), new_run_id())
-        keep()  # when nothing had to run
+        if planned.plan.is_fresh:  # no worker was started, beside which it could be done
+            keep()
         if not (selection or only or force) and asked == Asked():  # the record is closed now, and lies as it will
             self._note_standstill(stage, planned.plan, began_ns)
         return report
@@ -585,6 +590,8 @@ class Project:
         return Planner(facts, selected, only=only, force=force, asked=asked or Asked())
 
     def _verdicts(self) -> Mapping[str, Verdict]:
+        from assetbuild.graph.selection import Verdict  # noqa: PLC0415  # as in select
+
         return {
             part.asset: Verdict(
                 frozenset(status for status, number in part.counts().items() if number),

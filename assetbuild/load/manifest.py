@@ -12,6 +12,7 @@ in the project's own state folder; it is never fetched from anywhere. About 1 KB
 
 from __future__ import annotations
 
+import functools
 import marshal
 import os
 import pickle
@@ -60,8 +61,8 @@ class Manifest:
     read_files: frozenset[str] = frozenset()
     read_folders: frozenset[tuple[str, bool]] = frozenset()
     trace: Trace | None = None
-    is_edited: bool = False
-    """Whether edits were taken in just now."""
+    keep: Callable[[], None] | None = None
+    """Writes the manifest with the edits that were taken in just now; None where there were none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +125,14 @@ def read_manifest(
     except (OSError, EOFError, TypeError, ValueError):
         return None
     moved = kept.trace.moved(settings, stamps)
+    keep = None
     if moved:
         on_edit()
-        kept_now = _edited(kept, moved, settings, data)
-        if kept_now is None:
+        now = _edited(kept, moved, settings, data)
+        if now is None:
             return None
-        kept = kept_now
+        kept, leaves = now
+        keep = functools.partial(_write, settings, kept, leaves)
     elif moved is None:
         return None
     graph = KeptGraph(kept.graph)
@@ -140,7 +143,7 @@ def read_manifest(
         frozenset(kept.trace.files),
         frozenset(kept.trace.folders),
         kept.trace,
-        is_edited=bool(moved),
+        keep,
     )
 
 
@@ -182,8 +185,8 @@ def _write(settings: Settings, kept: _Kept, leaves: Leaves) -> None:
         forget_manifest(settings)
 
 
-def _edited(kept: _Kept, moved: frozenset[str], settings: Settings, data: bytes) -> _Kept | None:
-    """Return the manifest with edits of these files taken in, and write it; None when they have to be loaded."""
+def _edited(kept: _Kept, moved: frozenset[str], settings: Settings, data: bytes) -> tuple[_Kept, Leaves] | None:
+    """Return the manifest and the leaves with edits of these files taken in; None when they have to be loaded."""
     from assetbuild.load.leaves import edited, relative_shifts, unpacked  # noqa: PLC0415  # only after an edit
 
     try:
@@ -209,8 +212,7 @@ def _edited(kept: _Kept, moved: frozenset[str], settings: Settings, data: bytes)
         shifted_graph(kept.graph, found.shifts),
         changed_recipes(kept.recipes, graph, found.recipes, relative_shifts(found.shifts, settings.root)),
     )
-    _write(settings, now, found.leaves)
-    return now
+    return now, found.leaves
 
 
 def trace_of(settings: Settings, modules: Mapping[str, str], reads: Reads, stamps: StampCache) -> Trace:

@@ -142,19 +142,24 @@ def load_stage(  # noqa: PLR0913  # what to load and how much of it, after what,
                 kept.files,
                 _stamps([*kept.files, str(settings.file or "")]),
                 has_functions=False,
+                keep=kept.keep,
                 read_files=kept.read_files,
                 read_folders=kept.read_folders,
                 trace=kept.trace,
             )
-            if kept.is_edited and follower is not None and (bundle := stage.bundle()) is not None:
+            if kept.keep is not None and follower is not None and (bundle := stage.bundle()) is not None:
                 follower.imported(settings, bundle, stage.codes(), kept.graph)
                 stage = replace(stage, sources=bundle)
-            return stage
+            return _kept(stage) if keep else stage
     from assetbuild.fingerprint.code.closure import undisturbed  # noqa: PLC0415  # with a manifest it is not needed
 
     with undisturbed():  # what is loaded stays: to search it for garbage takes longer than to load it
         stage = _load(settings, io_managers, config_file, assignments, previous, follower)
-    if keep and stage.keep is not None:
+    return _kept(stage) if keep else stage
+
+
+def _kept(stage: Stage) -> Stage:
+    if stage.keep is not None:
         stage.keep()
     return stage
 

@@ -127,22 +127,25 @@ def _run(
     planner: Planner, planned: Planned, loaded: Loaded, options: BuildOptions, run_id: str
 ) -> tuple[Plan, dict[Place, Outcome], str]:
     # Imported here: a build with nothing to do needs neither workers nor what they take (60 ms).
-    from assetbuild.materialize.inline import InlinePool  # noqa: PLC0415
     from assetbuild.materialize.interrupt import catching_interrupts  # noqa: PLC0415
     from assetbuild.materialize.ledger import Ledger  # noqa: PLC0415
     from assetbuild.materialize.pool import WorkerPool  # noqa: PLC0415
     from assetbuild.materialize.scheduler import Options, Scheduler  # noqa: PLC0415
-    from assetbuild.materialize.step import Runtime  # noqa: PLC0415
     from assetbuild.materialize.task import WorkerSetup  # noqa: PLC0415
 
     facts = planner.facts
     jobs = options.jobs if options.jobs is not None else default_jobs()
+    has_workers = jobs > 0 or options.pool is not None
     locks = AssetLocks(loaded.settings.state_folder)
     with catching_interrupts() as interrupt, closing(locks):
-        if jobs > 0 or options.pool is not None:
+        if has_workers:
             pool: Any = options.pool or WorkerPool(jobs)
             pool.renew(WorkerSetup(loaded.settings, loaded.bundle, loaded.codes), loaded.graph)
         else:
+            # Imported here: the main process runs no asset otherwise.
+            from assetbuild.materialize.inline import InlinePool  # noqa: PLC0415
+            from assetbuild.materialize.step import Runtime  # noqa: PLC0415
+
             outputs = facts.outputs
             runtime = Runtime(loaded.settings, loaded.graph, outputs.io_managers, outputs.objects)
             pool = InlinePool(runtime, interrupt)
@@ -156,7 +159,7 @@ def _run(
             options.on_event,
             _usable_memory(),
             lambda: others_at_work(facts.record) or "another build",
-            capture=not isinstance(pool, InlinePool),
+            capture=has_workers,
             cancel=options.cancel,
             meanwhile=options.meanwhile,
         )

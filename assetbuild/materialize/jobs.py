@@ -85,8 +85,9 @@ def make_jobs(planner: Planner, planned: Planned, graph: Graph, duration: Callab
     jobs: list[Job] = []
     by_output: dict[Output, Job] = {}
     held: set[str] = set()
+    may_hold = any(state.is_open for state in planned.states.values())
     for group in planned.groups:
-        if any(_is_held(planner, key, held) for key in group):
+        if may_hold and any(_is_held(planner, key, held) for key in group):
             held.update(group)
             continue
         for places in _calls(planner, planned, group, graph.assets[group[0]].definition.batch):
