@@ -101,7 +101,7 @@ def _expect_work(folder: str) -> None:
         if has_news(folder):
             from assetbuild.materialize.process import start_early  # noqa: PLC0415
 
-            start_early(libraries_of(folder))
+            start_early(libraries_of(folder) or [])
 
 
 def _is_neutral(word: str, command: str) -> bool:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import marshal
 import os
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -28,12 +29,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from assetbuild.load.importer import Importer
     from assetbuild.load.reads import Reads
+    from assetbuild.load.settings import Settings
 
 __all__ = [
     "Stamp",
     "compiled_by",
     "compiled_modules",
     "forget_compiled",
+    "guessed_libraries",
     "has_news",
     "hides",
     "keep_compiled",
@@ -48,6 +51,11 @@ _OUTLOOK = "outlook"
 _HEADER = f"assetbuild compiled 1 {sys.implementation.cache_tag} {marshal.version} {sys.hexversion}\n".encode()
 _CONFIG = "assetbuild.declare.config"
 """Our own, and slow: it imports pydantic."""
+_IMPORTED = re.compile(r"^(?:from|import)[ \t]+([A-Za-z_][\w.]*)", re.MULTILINE)
+_IMPORTS_CONFIG = re.compile(r"^from assetbuild import[^#]*\bConfig\b", re.MULTILINE)
+_SETS_SOMETHING = re.compile(r"\benviron\b|\bputenv\b|\bsys\.path\b")
+_MOST_GUESSED = 200
+"""Modules of a package that are looked through."""
 
 
 def compiled_by(importer: Importer) -> dict[str, bytes]:
@@ -103,9 +111,32 @@ def compiled_modules(folder: Path, versions: Mapping[str, str]) -> dict[str, byt
     return {path: code for path, (version, code) in kept.items() if versions.get(path) == version}
 
 
-def libraries_of(folder: str) -> list[str]:
-    """Return the names of the libraries that the modules imported when they were loaded last."""
-    return list(_outlook(folder).get("libraries", ()))
+def libraries_of(folder: str) -> list[str] | None:
+    """Return the names of the libraries that the modules imported when they were loaded last; None if never."""
+    found = _outlook(folder).get("libraries")
+    return None if found is None else [str(name) for name in found]
+
+
+def guessed_libraries(settings: Settings) -> list[str]:
+    """Return the libraries that the text of the project's modules imports at its left edge, before they were loaded."""
+    texts: list[str] = []
+    for name in settings.definitions:
+        for folder in (settings.root, settings.root / "src"):
+            place = folder.joinpath(*name.split("."))
+            for path in (place.with_suffix(".py"), *sorted(place.glob("**/*.py"))[:_MOST_GUESSED]):
+                with suppress(OSError, ValueError):
+                    texts.append(path.read_text(encoding="utf-8"))
+    if any(_SETS_SOMETHING.search(text) for text in texts):
+        return []
+    named = dict.fromkeys(name for text in texts for name in _IMPORTED.findall(text))
+    found = [name for name in named if name.partition(".")[0] not in sys.stdlib_module_names | {"assetbuild"}]
+    if any(_IMPORTS_CONFIG.search(text) for text in texts):
+        found.append(_CONFIG)
+    return [name for name in found if not _is_own(name.partition(".")[0], settings.root)]
+
+
+def _is_own(top: str, root: Path) -> bool:
+    return any((folder / name).exists() for folder in (root, root / "src") for name in (top, f"{top}.py"))
 
 
 def has_news(folder: str) -> bool:

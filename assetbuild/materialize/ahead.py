@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 from assetbuild.graph.model import Graph
-from assetbuild.load.compiled import libraries_of
+from assetbuild.load.compiled import guessed_libraries, libraries_of
 from assetbuild.load.settings import Settings
 from assetbuild.materialize.build import BuildOptions, default_jobs
 
@@ -53,7 +53,10 @@ class Ahead:
         if self._options.jobs == 0 and self._options.pool is None:
             return
         self._is_first = not (settings.state_folder / "state.db").exists()
-        self._pool().warm(1, libraries_of(str(settings.state_folder)))  # after an edit it may be one asset that runs
+        libraries = libraries_of(str(settings.state_folder))
+        if libraries is None:
+            libraries = guessed_libraries(settings)
+        self._pool().warm(1, libraries)  # after an edit it may be one asset that runs
 
     def imported(
         self, settings: Settings, bundle: Mapping[str, bytes], codes: Mapping[str, bytes], graph: Graph

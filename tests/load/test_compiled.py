@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from assetbuild.load.compiled import guessed_libraries
+from assetbuild.load.settings import read_settings
 from tests.budgets.counting import counted
 
 BASE = """
@@ -92,3 +94,22 @@ def test_a_build_after_an_edit_starts_one_worker_and_needs_no_other(shop, tmp_pa
     assert count.code == 0
     assert len([name for name in count.started if "Popen" in name]) == 1, count.started
     assert shop.values() == {"where": "iniconfig !"}
+
+
+@pytest.mark.parametrize(
+    ("text", "guessed"),
+    [
+        ("import iniconfig\nimport json\nfrom pluggy._hooks import x\n", ["iniconfig", "pluggy._hooks"]),
+        ("from assetbuild import Config, asset\n", ["assetbuild.declare.config"]),
+        ("import helpers, iniconfig\n", []),
+        ("def late():\n    import iniconfig\n", []),
+        ("import os\nos.environ['MODE'] = 'fast'\nimport iniconfig\n", []),
+        ("this is not Python", []),
+    ],
+)
+def test_before_the_first_load_libraries_are_guessed_from_the_text(tmp_path, text, guessed):
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop/assets.py").write_text(text)
+    (tmp_path / "helpers.py").touch()
+    (tmp_path / "assetbuild.toml").write_text('definitions = ["shop"]\n')
+    assert guessed_libraries(read_settings(tmp_path)) == guessed
