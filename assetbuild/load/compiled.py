@@ -166,7 +166,8 @@ def _outlook(folder: str) -> dict[str, Any]:
             found = json.load(file)
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    is_whole = isinstance(found, dict) and [type(found.get(name)) for name in ("libraries", "modules")] == [list, dict]
+    return found if is_whole else {}
 
 
 def hides(libraries: Iterable[str], paths: Iterable[str]) -> bool:

@@ -177,12 +177,12 @@ class Service:
 
 def _import_early(libraries: Sequence[str]) -> None:
     # Not from the folder of the command: what lies there is loaded from the bytes that the parent hashed.
-    path = list(sys.path)
-    sys.path[:] = [folder for folder in path if folder and folder != os.getcwd()]
+    own = [folder for folder in sys.path if folder in {"", os.getcwd()}]
+    sys.path[:] = [folder for folder in sys.path if folder not in own]
     for name in libraries:
         with suppress(Exception):  # the project's own import will say it
             importlib.import_module(name)
-    sys.path[:] = path
+    sys.path[:0] = own  # what a library has added stays
 
 
 def _redirect(target: int) -> None:
