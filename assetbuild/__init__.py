@@ -11,7 +11,7 @@ Reading order, which is also the order in which data flows:
     store        IO managers, content-addressed objects, atomic publishing
     record       traces, pointers, runs, events
 
-``project.py`` calls them in this order on one page.
+``project/__init__.py`` calls them in this order on one page.
 """
 
 from __future__ import annotations

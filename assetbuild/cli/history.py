@@ -9,7 +9,7 @@ from assetbuild.cli.formats import counts_text, duration, timestamp
 from assetbuild.cli.options import asset_argument, json_option, open_project
 from assetbuild.cli.status import label
 from assetbuild.cli.terminal import Cell, Terminal
-from assetbuild.project import AssetLog
+from assetbuild.project.history import AssetLog
 from assetbuild.record.model import RunRow
 
 __all__ = ["logs_command", "print_logs", "run_lines", "runs_command"]

@@ -11,7 +11,7 @@ from assetbuild.cli.history import print_logs, run_lines
 from assetbuild.cli.upkeep import gc_lines
 from assetbuild.materialize.upkeep import GcItem, GcReport
 from assetbuild.plan.doctor import Finding
-from assetbuild.project import AssetLog
+from assetbuild.project.history import AssetLog
 from assetbuild.record.model import RunRow
 
 

@@ -1,0 +1,101 @@
+"""What one plan is asked for, and the plan: selection, flags and partitions go through a command together."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from assetbuild.errors import Problem, UsageError, closest
+from assetbuild.graph.selection import Verdict, select
+from assetbuild.plan.asked import Asked
+from assetbuild.plan.facts import Facts
+from assetbuild.plan.planner import Planner
+from assetbuild.project.opened import Opened
+
+if TYPE_CHECKING:
+    from assetbuild.graph.model import Graph
+    from assetbuild.load.stage import Stage
+    from assetbuild.plan.model import Plan
+
+__all__ = ["Planning", "asset_key"]
+
+_EVERY = Asked()
+
+
+class Planning:
+    """A selection, what it is planned with, and the project that it is planned in."""
+
+    def __init__(
+        self,
+        opened: Opened,
+        selection: str | Sequence[str] = (),
+        *,
+        only: bool = False,
+        force: bool = False,
+        asked: Asked = _EVERY,
+    ) -> None:
+        """No selection means all assets."""
+        self.opened = opened
+        self._selection = (selection,) if isinstance(selection, str) else tuple(selection)
+        self._only = only
+        self._force = force
+        self._asked = asked
+
+    @classmethod
+    def of_asset(cls, opened: Opened, key: str, partition: str | None = None) -> Planning:
+        """Plan one asset, and what lies upstream of it."""
+        return cls(opened, f'key:"{key}"', asked=Asked(partition))
+
+    def selected(self) -> frozenset[str]:
+        """Return the keys that the selection means; raises UsageError for a typo."""
+        return select(self.opened.loaded().graph, self._selection, verdicts=self._verdicts)
+
+    def planner(self, facts: Facts) -> Planner:
+        """Return what makes the plan from the facts; raises DefinitionError for code that cannot be told."""
+        selected = self.selected()
+        self.opened.loaded().recipes.check(facts.graph.closure(selected))
+        return Planner(facts, selected, only=self._only, force=self._force, asked=self._asked)
+
+    def plan(self) -> Plan:
+        """Return the plan; changes nothing but the notes that make the next command quick."""
+        began_ns = time.time_ns()
+        with self.opened.facts() as facts:
+            plan = self.planner(facts).plan().plan
+            stage = self.opened.loaded()
+        if stage.keep is not None:
+            stage.keep()
+        self.note_standstill(stage, plan, began_ns)
+        return plan
+
+    def note_standstill(self, stage: Stage, plan: Plan, began_ns: int) -> None:
+        """Note how the project lies, when a plan of all of it found nothing to do and nothing to tell."""
+        if self._selection or self._only or self._force or self._asked != _EVERY:
+            return
+        if plan.is_fresh and not (plan.warnings or plan.orphans or self.opened.warnings):
+            from assetbuild.load.standstill import keep_standstill  # noqa: PLC0415  # only when nothing is to do
+
+            keep_standstill(stage, began_ns=began_ns)
+
+    def _verdicts(self) -> Mapping[str, Verdict]:
+        return {
+            part.asset: Verdict(
+                frozenset(status for status, number in part.counts().items() if number),
+                frozenset(cause.kind for decision in part.decisions.values() for cause in decision.causes),
+            )
+            for part in Planning(self.opened).plan().assets
+        }
+
+
+def asset_key(key: str, graph: Graph) -> str:
+    """Return the key of an asset; raises UsageError for that of a source, and for one that there is not."""
+    if key in graph.assets:
+        return key
+    if key in graph.sources:
+        raise UsageError(
+            Problem(f"{key!r} is a source, not an asset", (), "Sources are not built: name an asset that reads it.")
+        )
+    near = closest(key, graph.assets)
+    raise UsageError(
+        Problem(f"no asset is called {key!r}", (("closest", near),) if near else (), "See 'assetbuild list'.")
+    )
