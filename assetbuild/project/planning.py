@@ -45,7 +45,7 @@ class Planning:
     @classmethod
     def of_asset(cls, opened: Opened, key: str, partition: str | None = None) -> Planning:
         """Plan one asset, and what lies upstream of it."""
-        return cls(opened, f'key:"{key}"', asked=Asked(partition))
+        return cls(opened, key, asked=Asked(partition))
 
     def selected(self) -> frozenset[str]:
         """Return the keys that the selection means; raises UsageError for a typo."""
