@@ -79,7 +79,8 @@ def keep_compiled(
         _write(folder / _COMPILED, b"".join((_HEADER, hash_bytes((content,)).encode(), content)))
         _write(folder / _OUTLOOK, json.dumps({"libraries": names, "modules": modules}).encode())
     except OSError:
-        forget_compiled(folder)
+        with suppress(OSError):
+            forget_compiled(folder)
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -88,7 +89,8 @@ def _write(path: Path, data: bytes) -> None:
         staged.write_bytes(data)
         staged.replace(path)
     except OSError:
-        staged.unlink(missing_ok=True)
+        with suppress(OSError):
+            staged.unlink(missing_ok=True)
         raise
 
 
