@@ -177,7 +177,7 @@ class Recipes:
         return self._fingerprinter.is_told_by_names
 
     def tree(self, path: str) -> ast.Module | None:
-        """Return the syntax tree of a first-party file that was loaded."""
+        """Return the syntax tree of a first-party file that was loaded; None when it is not held."""
         return self._fingerprinter.tree(path)
 
     def leaf(self, key: str) -> LeafFunction | None:

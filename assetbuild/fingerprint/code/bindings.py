@@ -52,7 +52,7 @@ class Bindings:
             owner = Node("link", name, view.name)
             statements = view.index.bindings.get(name, [])
             owner.file = self._walk.modules.first_party.relative(view.path)
-            owner.line = statements[-1].node.lineno if statements else None
+            owner.line = statements[-1].line if statements else None
             self._globals[key] = self._new_global(owner, meaning, statements)
         return self._globals[key]
 
@@ -61,7 +61,7 @@ class Bindings:
         node = Node("value", meaning.name, meaning.view.name)
         statements = meaning.view.index.bindings.get(meaning.name, [])
         node.file = self._walk.modules.first_party.relative(meaning.view.path)
-        node.line = statements[-1].node.lineno if statements else None
+        node.line = statements[-1].line if statements else None
         node.text = target.name
         node.point("", target)
         return node

@@ -66,6 +66,7 @@ class CodeFingerprinter:
         self._packages = Packages(package_policy)
         self._walks: dict[Keep, Walk] = {}
         self._roots: dict[int, tuple[Walk, list[Node]]] = {}
+        self._leaves: dict[int, LeafFunction | None] = {}
         self._module_sets: dict[frozenset[str], frozenset[str]] = {}
 
     def code_version(self, function: Callable[..., Any]) -> CodeVersion:
@@ -75,7 +76,10 @@ class CodeFingerprinter:
         reaches can neither be compared by value nor by the statements that make it.
         """
         with undisturbed():
-            return self._version(function, lambda walk: walk.asset_node(function))
+            code = self._version(function, lambda walk: walk.asset_node(function))
+            if self._modules.are_put_away:  # now, while its tree is held
+                self._leaves[id(function)] = self._leaf(function, code)
+            return code
 
     def class_version(self, cls: type) -> CodeVersion:
         """Return the code version of a class, such as a user's IO manager."""
@@ -87,6 +91,13 @@ class CodeFingerprinter:
 
         None when other code in a closure refers to the function, or its version depends on more than can be kept.
         """
+        if any(("function", id(function)) in walk.nodes for walk in self._walks.values()):
+            return None
+        if id(function) in self._leaves:
+            return self._leaves[id(function)]
+        return self._leaf(function, code)
+
+    def _leaf(self, function: Callable[..., Any], code: CodeVersion) -> LeafFunction | None:
         found = self._roots.get(id(function))
         if found is None or not isinstance(function, FunctionType):
             return None
@@ -94,8 +105,6 @@ class CodeFingerprinter:
         view, node = self._modules.view(function.__globals__), root.edges[0][1] if len(root.edges) == 1 else None
         tree = view.index.function(function.__code__) if view is not None else None
         if view is None or node is None or node.kind != "function" or not isinstance(tree, FunctionTree):
-            return None
-        if any(("function", id(function)) in other.nodes for other in self._walks.values()):
             return None
         if any(not walk.foreign.is_own(decorator, view) for decorator in tree.decorator_list):
             return None
@@ -112,7 +121,7 @@ class CodeFingerprinter:
         return leaf, subject, tuple(names)
 
     def tree(self, path: str) -> ast.Module | None:
-        """Return the syntax tree of a first-party file that was loaded."""
+        """Return the syntax tree of a first-party file that was loaded; None when it is not held."""
         index = self._modules.index(path)
         return None if index is None else index.tree
 

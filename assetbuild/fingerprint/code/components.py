@@ -12,7 +12,7 @@ of their modules and whichever function was met first.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from assetbuild.fingerprint.code.normalise import NOTHING
 from assetbuild.fingerprint.encoding import SCHEME, digest, hash_bytes
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from assetbuild.fingerprint.code.model import CodePart, Widened
 
 __all__ = ["Node", "reachable", "set_versions"]
+
+_NO_NAMES: Final[frozenset[str]] = frozenset()
+"""One for all nodes: of an empty set made anew each is another object."""
 
 
 class Node:
@@ -59,7 +62,7 @@ class Node:
         self.file: str | None = None
         self.line: int | None = None
         self.text = ""
-        self.env: frozenset[str] = frozenset()
+        self.env = _NO_NAMES
         self.packages: dict[str, str] = {}
         self.reads = NOTHING
         self.widened: list[Widened] = []

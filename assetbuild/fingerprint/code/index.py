@@ -1,6 +1,8 @@
 """One first-party file, indexed: its functions and classes by place and name, and its module-level statements.
 
-The tree is parsed once, from the bytes that were compiled, and walked once.
+The tree is parsed once, from the bytes that were compiled, and walked once. Trees take ninety times the memory of their
+source, so in large projects those of functions are put away, some neighbours together as a ``Block``, and
+parsed again from their own lines when they are asked for. A ``Shelf`` holds the few that were asked for last.
 """
 
 from __future__ import annotations
@@ -8,34 +10,100 @@ from __future__ import annotations
 import ast
 import importlib.util
 import textwrap
+from array import array
+from bisect import bisect_right
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import accumulate
 from types import CodeType
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from assetbuild.fingerprint.code.names import ImportTarget
 from assetbuild.fingerprint.code.source import SourceFile
 
-__all__ = ["FileIndex", "FunctionNode", "Statement", "distinct", "first_line"]
+__all__ = ["FileIndex", "FunctionNode", "Shelf", "Statement", "distinct", "first_line"]
 
 FunctionNode: TypeAlias = "ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda"
 Defined: TypeAlias = "ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef"
+
+
+_BLOCK: Final = 4_000
+"""The characters of source from which on a block is full: what is parsed again at once."""
+_OPEN: Final = 16
+"""The blocks whose trees are held."""
+_FunctionTable: TypeAlias = dict[tuple[int, str], list[FunctionNode]]
 
 
 @dataclass(slots=True, eq=False)
 class Statement:
     """One module-level statement, compound ones whole: which names it binds, and which objects it may change."""
 
-    node: ast.stmt
+    tree: ast.stmt | Block
+    """Its tree, or the block that parses it again."""
+    line: int
+    is_definition: bool
+    """A ``def`` or ``class`` statement."""
     binds: set[str] = field(default_factory=set)
     changes: set[str] = field(default_factory=set)
     imports: dict[str, ImportTarget] = field(default_factory=dict)
 
     @property
-    def is_definition(self) -> bool:
-        """A ``def`` or ``class`` statement."""
-        return isinstance(self.node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+    def node(self) -> ast.stmt:
+        """The syntax tree."""
+        return self.tree.node(self.line) if isinstance(self.tree, Block) else self.tree
+
+
+class Shelf:
+    """The blocks of one project that were asked for last: the trees of the others are let go."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._blocks: deque[Block] = deque()
+
+    def put(self, block: Block) -> None:
+        """Hold a block that was parsed just now, in the place of the one that was parsed first."""
+        self._blocks.append(block)
+        if len(self._blocks) > _OPEN:
+            self._blocks.popleft().close()
+
+
+class Block:
+    """Neighbouring functions of a file, each on lines of its own, whose trees are parsed when they are asked for."""
+
+    __slots__ = ("_functions", "_index", "_nodes", "_shelf", "first", "last")
+
+    def __init__(self, index: FileIndex, shelf: Shelf, first: int, last: int) -> None:
+        """Take the file, and the lines with which the block begins and ends."""
+        self._index = index
+        self._shelf = shelf
+        self.first = first
+        self.last = last
+        self._nodes: dict[int, ast.stmt] | None = None
+        self._functions: _FunctionTable = {}
+
+    def node(self, line: int) -> ast.stmt:
+        """Return the tree of the function whose ``def`` is on this line."""
+        return self._opened()[line]
+
+    def functions(self, key: tuple[int, str]) -> list[FunctionNode]:
+        """Return the trees of the functions on this line by this name, nested ones too."""
+        self._opened()
+        return self._functions[key]
+
+    def close(self) -> None:
+        """Let the trees go."""
+        self._nodes, self._functions = None, {}
+
+    def _opened(self) -> dict[int, ast.stmt]:
+        if self._nodes is None:
+            # The lines before it stand as empty ones, so that all positions are those of the file.
+            tree = ast.parse("\n" * (self.first - 1) + self._index.source_text(self.first, self.last))
+            self._nodes = {node.lineno: node for node in tree.body}
+            self._functions = self._index.functions_in(tree.body)
+            self._shelf.put(self)
+        return self._nodes
 
 
 class FileIndex:
@@ -44,22 +112,30 @@ class FileIndex:
     def __init__(self, source: SourceFile) -> None:
         """Parse the bytes; they are known to compile."""
         self.source = source
-        self.tree = ast.parse(source.data)
-        self._functions: dict[tuple[int, str], list[FunctionNode]] = {}
+        self.tree: ast.Module | None = ast.parse(source.data)
+        """The whole tree; None when parts of it were put away."""
+        self._functions: _FunctionTable = {}
         self._classes: dict[str, list[ast.ClassDef]] = {}
+        self._away: dict[tuple[int, str], Block] = {}
         self.has_walrus = b":=" in source.data
         self._has_lambdas = b"lambda" in source.data
         self._walk(self.tree.body, "")
-
-    @cached_property
-    def lines(self) -> list[str]:
-        """The source's lines, with the encoding that it declares."""
-        return importlib.util.decode_source(self.source.data).split("\n")
-
-    @cached_property
-    def statements(self) -> list[Statement]:
+        self.statements: list[Statement] = [_statement(node) for node in self.tree.body]
         """The module-level statements, in order."""
-        return [_statement(node) for node in self.tree.body]
+
+    @cached_property
+    def _text(self) -> str:
+        """The source as text, with the encoding that it declares."""
+        return importlib.util.decode_source(self.source.data)
+
+    @cached_property
+    def _starts(self) -> array[int]:
+        """Where in the text each line starts, and where one after the last would."""
+        return array("L", accumulate((len(line) + 1 for line in self._text.split("\n")), initial=0))
+
+    def source_text(self, first: int, last: int) -> str:
+        """Return the source from one line to another, both included, without the last line break."""
+        return self._text[self._starts[first - 1] : self._starts[last] - 1]
 
     @cached_property
     def bindings(self) -> dict[str, list[Statement]]:
@@ -81,10 +157,10 @@ class FileIndex:
 
     def function(self, code: CodeType) -> FunctionNode | None:
         """Return the tree of the function that a code object was compiled from."""
-        found = self._functions.get((code.co_firstlineno, code.co_name), [])
+        key = code.co_firstlineno, code.co_name
+        found = self._away[key].functions(key) if key in self._away else self._functions.get(key, [])
         if len(found) > 1:
-            found = [node for node in found if _holds(node, code)] or found
-            found.sort(key=_extent)
+            found = sorted([node for node in found if _holds(node, code)] or found, key=_extent)
         return found[0] if found else None
 
     def class_(self, cls: type) -> ast.ClassDef | None:
@@ -104,10 +180,48 @@ class FileIndex:
     def text(self, node: ast.AST) -> str:
         """Return the source of a statement or lambda, dedented, with its decorators."""
         first, last = first_line(node), getattr(node, "end_lineno", None) or first_line(node)
-        lines = self.lines[first - 1 : last]
+        lines = self.source_text(first, last).split("\n")
         if lines and lines[0][:1] not in {"", " ", "\t"}:  # nothing to dedent: only what 'dedent' does to blank lines
             return "\n".join([line if line.strip(" \t") else "" for line in lines]).strip("\n")
         return textwrap.dedent("\n".join(lines)).strip("\n")
+
+    # -- putting away ----------------------------------------------------------------------------------------
+
+    def put_away(self, shelf: Shelf) -> None:
+        """Let the trees of functions at the module's top level go, until they are asked for."""
+        if self.tree is None:
+            return
+        classes = sorted(node.lineno for nodes in self._classes.values() for node in nodes)
+        blocks: list[Block] = []
+        size, end, following = 0, 0, [*(statement.node for statement in self.statements[1:]), None]
+        for statement, after in zip(self.statements, following, strict=False):
+            node, before = statement.node, end
+            first, end = first_line(node), node.end_lineno or node.lineno
+            is_alone = first > before and (after is None or first_line(after) > end)
+            holds_class = bisect_right(classes, end) > bisect_right(classes, first)
+            if not is_alone or holds_class or not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                size = _BLOCK  # the next one begins a block
+                continue
+            if size >= _BLOCK or not blocks:
+                blocks.append(Block(self, shelf, first, end))
+                size = 0
+            blocks[-1].last = end
+            size += self._starts[end] - self._starts[first - 1]
+            statement.tree = blocks[-1]
+        firsts = [block.first for block in blocks]
+        for key in list(self._functions):
+            place = bisect_right(firsts, key[0]) - 1
+            if place >= 0 and key[0] <= blocks[place].last:
+                self._away[key] = blocks[place]
+                del self._functions[key]
+        self.tree = None
+
+    def functions_in(self, nodes: list[ast.stmt]) -> _FunctionTable:
+        """Return the functions in these statements, which hold no classes, by line and name."""
+        kept, self._functions = self._functions, {}
+        self._walk(nodes, "")
+        found, self._functions = self._functions, kept
+        return found
 
     def _walk(self, nodes: list[ast.stmt], prefix: str) -> None:
         for node in nodes:
@@ -167,7 +281,7 @@ def _holds(node: FunctionNode, code: CodeType) -> bool:
 
 
 def _statement(node: ast.stmt) -> Statement:
-    found = Statement(node)
+    found = Statement(node, node.lineno, isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)))
     _gather(node, found)
     return found
 
@@ -218,4 +332,4 @@ def _change(node: ast.AST, found: Statement) -> None:
 def distinct(statements: Iterable[Statement]) -> list[Statement]:
     """Return the statements in order, each once."""
     found = {id(statement): statement for statement in statements}
-    return sorted(found.values(), key=lambda statement: statement.node.lineno)
+    return sorted(found.values(), key=lambda statement: statement.line)

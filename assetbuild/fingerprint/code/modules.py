@@ -15,13 +15,15 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Final
 
-from assetbuild.fingerprint.code.index import FileIndex, Statement
+from assetbuild.fingerprint.code.index import FileIndex, Shelf, Statement
 from assetbuild.fingerprint.code.names import Chain, ImportTarget
 from assetbuild.fingerprint.code.source import FirstParty, SourceFile
 
 __all__ = ["External", "Meaning", "Modules", "Unloadable", "View"]
 
 _MISSING: Final = object()
+_WHOLE: Final = 250_000
+"""The bytes of source of which all trees are held: 20 MB of memory. Of further files those of functions come and go."""
 
 
 @dataclass(slots=True, eq=False)
@@ -79,6 +81,8 @@ class Modules:
         self._import_module = import_module
         self._views: dict[int, View | None] = {}
         self._indexes: dict[str, FileIndex] = {}
+        self._indexed = 0
+        self._shelf = Shelf()
         self._internal: dict[str, bool] = {}
         self._declared: dict[int, str] | None = None
         self._homes: dict[tuple[int, str], Meaning | External] = {}
@@ -91,13 +95,22 @@ class Modules:
             source = self.files.get(path)
             if source is not None and source.version == index.source.version:
                 self._indexes[path] = index
+                self._indexed += len(source.data)
 
     def index(self, path: str) -> FileIndex | None:
         """Return the indexed source of a first-party file that was loaded."""
         found = self._indexes.get(path)
         if found is None and (source := self.files.get(path)) is not None:
             found = self._indexes[path] = FileIndex(source)
+            self._indexed += len(source.data)
+            if self.are_put_away:
+                found.put_away(self._shelf)
         return found
+
+    @property
+    def are_put_away(self) -> bool:
+        """Whether there is so much source that syntax trees are not held."""
+        return self._indexed > _WHOLE
 
     def view(self, namespace: dict[str, Any]) -> View | None:
         """Return the view of a module by its namespace; None when it is not first-party."""

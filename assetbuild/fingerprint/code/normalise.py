@@ -18,7 +18,7 @@ import ast
 import copy
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from assetbuild.fingerprint.code.folding import UNFOLDED, fold
 
@@ -90,22 +90,6 @@ class Normaliser:
         self._keep = keep
         self._is_internal = is_internal
         self._out: list[bytes] = []
-        self._special: dict[type[ast.AST], Callable[[Any], None]] = {
-            ast.Name: lambda node: self._out.append(b"(Name id=" + _constant(node.id) + b")"),
-            ast.Constant: lambda node: self._out.append(_constant(node.value)),
-            ast.JoinedStr: self._joined_string,
-            ast.BinOp: self._folded,
-            ast.UnaryOp: self._folded,
-            ast.Return: self._return,
-            ast.AnnAssign: self._annotated_assignment,
-            ast.FunctionDef: self._function,
-            ast.AsyncFunctionDef: self._function,
-            ast.ClassDef: self._class,
-            ast.arg: self._argument,
-            ast.Import: self._import,
-            ast.ImportFrom: self._import_from,
-            ast.Set: self._set,
-        }
 
     def function(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, *, annotations: bool) -> bytes:
         """Return a function as a unit: its name, decorators and default values are told elsewhere."""
@@ -146,9 +130,9 @@ class Normaliser:
     # -- writing ---------------------------------------------------------------------------------------------
 
     def _value(self, value: Any) -> None:
-        special = self._special.get(type(value))
+        special = self._SPECIAL.get(type(value))
         if special is not None:
-            special(value)
+            special(self, value)
         elif type(value) is list:
             self._out.append(b"[")
             for item in value:
@@ -173,6 +157,12 @@ class Normaliser:
                 out.append(label)
                 self._value(value)
         out.append(b")")
+
+    def _name(self, node: ast.Name) -> None:
+        self._out.append(b"(Name id=" + _constant(node.id) + b")")
+
+    def _literal(self, node: ast.Constant) -> None:
+        self._out.append(_constant(node.value))
 
     def _field(self, name: str, value: Any) -> None:
         if value is None or (type(value) is list and not value):
@@ -308,6 +298,24 @@ class Normaliser:
                     + _constant(alias.name)
                     + b")"
                 )
+
+    # Of the class and not of each object: bound methods would tie an object, and trees with it, into a cycle.
+    _SPECIAL: ClassVar[dict[type[ast.AST], Callable[[Normaliser, Any], None]]] = {
+        ast.Name: _name,
+        ast.Constant: _literal,
+        ast.JoinedStr: _joined_string,
+        ast.BinOp: _folded,
+        ast.UnaryOp: _folded,
+        ast.Return: _return,
+        ast.AnnAssign: _annotated_assignment,
+        ast.FunctionDef: _function,
+        ast.AsyncFunctionDef: _function,
+        ast.ClassDef: _class,
+        ast.arg: _argument,
+        ast.Import: _import,
+        ast.ImportFrom: _import_from,
+        ast.Set: _set,
+    }
 
 
 def plain_bases(node: ast.ClassDef) -> list[ast.expr]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from assetbuild.fingerprint.code.binding import (
     COMPREHENSIONS,
@@ -65,23 +65,6 @@ class _Collector:
         self.names = Names()
         self._keep = keep
         self._has_walrus = has_walrus
-        self._visitors: dict[type[ast.AST], Callable[[Any, Scope | None], None]] = {
-            ast.Name: self._name,
-            ast.Constant: self._constant,
-            ast.Attribute: self._attribute,
-            ast.Call: self._call,
-            ast.Subscript: self._subscript,
-            ast.FunctionDef: self._nested_function,
-            ast.AsyncFunctionDef: self._nested_function,
-            ast.Lambda: self._lambda,
-            ast.ClassDef: self._class,
-            ast.Import: self._import,
-            ast.ImportFrom: self._import,
-            ast.Assign: self._assign,
-            ast.AnnAssign: self._variable,
-            ast.Compare: self._compare,
-            **dict.fromkeys(COMPREHENSIONS, self._comprehension),
-        }
 
     # -- scopes ----------------------------------------------------------------------------------------------
 
@@ -154,9 +137,9 @@ class _Collector:
 
     def visit(self, node: ast.AST, scope: Scope | None) -> None:
         """Note what a node uses from outside."""
-        visitor = self._visitors.get(type(node))
+        visitor = self._VISITORS.get(type(node))
         if visitor is not None:
-            visitor(node, scope)
+            visitor(self, node, scope)
         else:
             self._each_child(node, scope)
 
@@ -259,6 +242,25 @@ class _Collector:
             for chain in self._chains(node.comparators[0], scope):
                 self.names.accesses.append(Access(chain, (node.left,), is_call=False))
         self._each_child(node, scope)
+
+    # Of the class and not of each object: bound methods would tie an object, and trees with it, into a cycle.
+    _VISITORS: ClassVar[dict[type[ast.AST], Callable[[_Collector, Any, Scope | None], None]]] = {
+        ast.Name: _name,
+        ast.Constant: _constant,
+        ast.Attribute: _attribute,
+        ast.Call: _call,
+        ast.Subscript: _subscript,
+        ast.FunctionDef: _nested_function,
+        ast.AsyncFunctionDef: _nested_function,
+        ast.Lambda: _lambda,
+        ast.ClassDef: _class,
+        ast.Import: _import,
+        ast.ImportFrom: _import,
+        ast.Assign: _assign,
+        ast.AnnAssign: _variable,
+        ast.Compare: _compare,
+        **dict.fromkeys(COMPREHENSIONS, _comprehension),
+    }
 
 
 _LONGEST_ALIAS: Final = 20

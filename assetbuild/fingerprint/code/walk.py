@@ -41,6 +41,8 @@ __all__ = ["Walk"]
 
 _WAY_OUT = 'Make it inside the function, or take this asset\'s code version into your own hands with code_version="1".'
 _IGNORED_GLOBALS = frozenset({"__builtins__", "__spec__", "__loader__", "__cached__", "__annotations__"})
+_NAMES = 20
+"""The functions whose names are remembered where syntax trees are not held."""
 _SECRET_WORDS = ("password", "passwd", "secret", "token", "api_key", "apikey", "credential")
 
 
@@ -56,7 +58,7 @@ class Walk:
         folders = [("project path", root), ("project path", os.path.realpath(root)), ("home path", home)]
         self.places = tuple((name, folder) for name, folder in folders if len(folder) > 1)
         self.nodes: dict[tuple[str, int], tuple[Node | None, object]] = {}
-        self._names: dict[tuple[int, bool], Names] = {}
+        self._names: dict[tuple[FunctionNode, bool], Names] = {}
         self.foreign = Foreign(self)
         self.whole = Whole(self)
         self.bindings = Bindings(self)
@@ -361,9 +363,11 @@ class Walk:
         node.text = index.text(tree)
 
     def names_of_function(self, tree: FunctionNode, index: FileIndex, *, annotations: bool) -> Names:
-        """Return the outside names of a function, read once."""
-        key = (id(tree), annotations)
+        """Return the outside names of a function, read once as long as its tree is held."""
+        key = (tree, annotations)
         if key not in self._names:
+            if self.modules.are_put_away and len(self._names) >= _NAMES:
+                self._names.clear()
             self._names[key] = names_of_function(tree, self.keep, annotations=annotations, has_walrus=index.has_walrus)
         return self._names[key]
 

@@ -59,7 +59,7 @@ class Whole:
         if key not in self._walk.nodes:
             node = Node("statement", ast.unparse(statement.node).split("\n")[0][:60], view.name)
             self._walk.nodes[key] = (node, statement)
-            node.file, node.line = self._walk.modules.first_party.relative(view.path), statement.node.lineno
+            node.file, node.line = self._walk.modules.first_party.relative(view.path), statement.line
             self._walk.queue.append(lambda: self._walk.bindings.fill_statements(node, [statement], view))
         return self._walk.nodes[key][0]  # type: ignore[return-value]
 
