@@ -261,9 +261,7 @@ class Planner:
         places = places_in(self.states[group[0]].wanted)
         if not places:
             return
-        left = self._left(group, places)
-        if left and self._never_built(group, left):
-            return
+        left = self._built_before(group, self._left(group, places))
         interned: dict[tuple[object, ...], Decision] = {}
         for place in left:
             for key, decision in self.judge.decide(group, place).items():
@@ -290,22 +288,31 @@ class Planner:
             left.update(settle_fresh(self.facts, asset, state, edges, self.judge.stem(asset), places, self.lost))
         return sorted(left)
 
-    def _never_built(self, group: tuple[str, ...], places: Sequence[int]) -> bool:
-        """Judge all places at once where nothing was ever built and nothing can be said against building it."""
-        if len(places) < 2 or self.states[group[0]].is_open:  # noqa: PLR2004
-            return False
+    def _built_before(self, group: tuple[str, ...], places: Sequence[int]) -> Sequence[int]:
+        """Judge at once all places where nothing was ever built, and nothing can be said against building it.
+
+        Return the others.
+        """
+        state = self.states[group[0]]
+        if len(places) < 2 or state.is_open:  # noqa: PLR2004
+            return places
         for key in group:
-            if key in self.judge.forced or self.facts.record.has_traces(key) or self.facts.pointers.keys(key):
-                return False
+            if key in self.judge.forced:
+                return places
             for edge in self.edges[key]:
                 if isinstance(edge.up, SourcePlaces) and (
                     edge.up.problem_text or edge.up.problems or not _is_whole(edge)
                 ):
-                    return False
+                    return places
+        built: set[str | None] = set()
+        for key in group:
+            built |= self.facts.pointers.keys(key) | self.facts.record.traced_partitions(key)
+        before = [place for place in places if state.key(place) in built] if built else []
+        never = [place for place in places if state.key(place) not in built] if built else places
         for key in group:
             decision = Decision("missing", "run", (Cause("missing", key, message="never built"),))
-            self.states[key].decisions.update(dict.fromkeys(places, decision))
-        return True
+            self.states[key].decisions.update(dict.fromkeys(never, decision))
+        return before
 
     def _settle_as_it_is(self, state: AssetState, places: Sequence[int]) -> None:
         for place in places:

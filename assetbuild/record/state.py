@@ -144,6 +144,11 @@ class Record(History):
         """Return whether anything was ever traced for an asset."""
         return self._db.execute("SELECT 1 FROM traces WHERE asset = ? LIMIT 1", (asset,)).fetchone() is not None
 
+    def traced_partitions(self, asset: str) -> frozenset[str]:
+        """Return the partitions of an asset that were ever built and are not forgotten."""
+        rows = self._db.execute("SELECT DISTINCT partition FROM traces WHERE asset = ?", (asset,))
+        return frozenset(row[0] for row in rows)
+
     def traces(self, asset: str, partition: str | None, build_key: str) -> list[Trace]:
         """Return the traces of one build key, newest first."""
         rows = self._db.execute(
