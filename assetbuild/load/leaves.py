@@ -117,6 +117,7 @@ def leaves_of(recipes: Recipes, definitions: Definitions, reads: Reads) -> Leave
         if outline is not None:
             whole = {name: (*leaves[name], outline.functions[name][1]) for name in outline.functions}
             kept[path] = (outline.version, outline.ranges, tuple(map(str, module_names)), whole)
+        outline = None  # its trees go before those of the next file come
     return kept
 
 
