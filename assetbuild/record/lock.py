@@ -181,17 +181,18 @@ def _opened(path: Path) -> int:
 def run_lock(folder: Path, run_id: str) -> Iterator[None]:
     """Let others see, while the block runs, that this run goes on."""
     path = folder / "running" / run_id
-    while True:
-        descriptor = _opened(path)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        if path.exists():
-            break
-        os.close(descriptor)  # taken for that of a dead run, in the moment before it was locked
-    try:
+    descriptors: list[int] = []
+    try:  # from here on: Ctrl-C may come as soon as the file is there
+        while True:
+            descriptors.append(_opened(path))
+            fcntl.flock(descriptors[-1], fcntl.LOCK_EX)
+            if path.exists():  # else taken for that of a dead run, in the moment before it was locked
+                break
         yield
     finally:
         path.unlink(missing_ok=True)
-        os.close(descriptor)
+        for descriptor in descriptors:
+            os.close(descriptor)
 
 
 def is_running(folder: Path, run_id: str) -> bool:

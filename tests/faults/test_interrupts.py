@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 import time
 from functools import partial
 
@@ -155,3 +157,25 @@ def test_the_second_ctrl_c_ends_workers_at_once(project, launcher):
     ran = build.finish()
     assert (ran.exit_code, ran.stdout) == (130, "")
     until(lambda: all(is_gone(worker) for worker in workers), "a worker lives on")
+
+
+def test_ctrl_c_while_a_run_takes_its_lock_leaves_nothing(tmp_path):
+    code = """
+import os, sys
+from pathlib import Path
+from assetbuild.record.lock import run_lock
+
+def interrupt(event, _arguments):
+    if event == "fcntl.flock":
+        raise KeyboardInterrupt
+
+sys.addaudithook(interrupt)
+folder = Path(sys.argv[1])
+try:
+    with run_lock(folder, "a run"):
+        print("not interrupted")
+except KeyboardInterrupt:
+    print(os.listdir(folder / "running"))
+"""
+    ran = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert ran.stdout == "[]\n"
