@@ -231,9 +231,11 @@ def trace_of(settings: Settings, modules: Mapping[str, str], reads: Reads, stamp
 def forget_manifest(settings: Settings) -> None:
     """Remove the manifest and what lies beside it, if there is one and it can be removed."""
     from assetbuild.load.compiled import forget_compiled  # noqa: PLC0415  # seldom
+    from assetbuild.load.outlook import forget_outlook  # noqa: PLC0415
 
     try:
         forget_compiled(settings.state_folder)
+        forget_outlook(settings.state_folder)
         for name in ("manifest", "leaves"):
             (settings.state_folder / name).unlink(missing_ok=True)
     except OSError:

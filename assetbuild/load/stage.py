@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from assetbuild.errors import DefinitionError
 from assetbuild.fingerprint.encoding import hash_bytes
 from assetbuild.graph.model import Graph
-from assetbuild.load.compiled import Stamp, compiled_by, compiled_modules, keep_compiled, stamp_of
 from assetbuild.load.config import gather
 from assetbuild.load.manifest import Trace, forget_manifest, read_manifest, trace_of, unkeepable, write_manifest
+from assetbuild.load.outlook import Stamp, keep_outlook, stamp_of
 from assetbuild.load.settings import Settings, read_settings
 from assetbuild.record.stamps import StampCache
 from assetbuild.store.registry import IOManagers
@@ -88,6 +88,8 @@ class Stage:
     def codes(self) -> Mapping[str, bytes]:
         """Return the compiled modules, marshalled, for other processes of this interpreter; those that are known."""
         if not self.has_functions and not self.compiled:
+            from assetbuild.load.compiled import compiled_modules  # noqa: PLC0415  # where something is to run
+
             self.compiled.update(compiled_modules(self.settings.state_folder, self.files))
         return self.compiled
 
@@ -175,6 +177,7 @@ def _load(
     if follower is not None:
         follower.importing(settings)
     # Imported here: with a manifest none of it is needed.
+    from assetbuild.load.compiled import compiled_by, keep_compiled  # noqa: PLC0415
     from assetbuild.load.config import resolve  # noqa: PLC0415
     from assetbuild.load.definitions import load_definitions  # noqa: PLC0415
     from assetbuild.load.reads import tracing, untraced  # noqa: PLC0415
@@ -213,7 +216,8 @@ def _load(
         if not is_kept or not (settings.state_folder / "manifest").exists():
             is_kept = write_manifest(settings, trace, recipes, definitions, reads)
             if is_kept:
-                keep_compiled(settings.state_folder, codes, definitions.importer, reads, path)
+                keep_compiled(settings.state_folder, codes, definitions.importer)
+                keep_outlook(settings.state_folder, definitions.importer, reads, path)
             stamps.flush()
 
     return Stage(

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 from assetbuild.graph.model import Graph
-from assetbuild.load.compiled import guessed_libraries, libraries_of
+from assetbuild.load.outlook import guessed_libraries, libraries_of
 from assetbuild.load.settings import Settings
 from assetbuild.materialize.build import BuildOptions, default_jobs
 

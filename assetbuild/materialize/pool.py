@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from multiprocessing.connection import Connection
 from typing import Any
 
-from assetbuild.load.compiled import hides
+from assetbuild.load.outlook import hides
 from assetbuild.materialize.process import Given, WorkerProcess, start_worker
 from assetbuild.materialize.renewal import sets_elsewhere
 from assetbuild.materialize.task import Began, Progress, Ready, Task, TaskResult, Unfit, WorkerSetup

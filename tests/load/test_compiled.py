@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from assetbuild.load.compiled import guessed_libraries
+from assetbuild.load.outlook import guessed_libraries
 from assetbuild.load.settings import read_settings
 from tests.budgets.counting import counted
 
