@@ -9,13 +9,13 @@ compiled from, and for the very same Python.
 from __future__ import annotations
 
 import marshal
-import os
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from assetbuild.fingerprint.encoding import hash_bytes
+from assetbuild.store.objects import replace_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,13 +37,10 @@ def compiled_by(importer: Importer) -> dict[str, bytes]:
 def keep_compiled(folder: Path, codes: Mapping[str, bytes], importer: Importer) -> None:
     """Keep what an importer compiled in the state folder, where that can be written."""
     content = marshal.dumps({path: (importer.files[path].version, code) for path, code in codes.items()})
-    staged = folder / f"{_NAME}.{os.getpid()}.tmp"
     try:
-        staged.write_bytes(b"".join((_HEADER, hash_bytes((content,)).encode(), content)))
-        staged.replace(folder / _NAME)
+        replace_file(folder / _NAME, b"".join((_HEADER, hash_bytes((content,)).encode(), content)))
     except OSError:
         with suppress(OSError):
-            staged.unlink(missing_ok=True)
             forget_compiled(folder)
 
 

@@ -169,6 +169,7 @@ def write_manifest(settings: Settings, trace: Trace, recipes: Recipes, definitio
 
 def _write(settings: Settings, kept: _Kept, leaves: Leaves) -> None:
     from assetbuild.load.leaves import packed  # noqa: PLC0415  # only after loading, or an edit
+    from assetbuild.store.objects import replace_file  # noqa: PLC0415
 
     try:
         t = kept.trace
@@ -176,12 +177,8 @@ def _write(settings: Settings, kept: _Kept, leaves: Leaves) -> None:
         content = marshal.dumps((trace, kept.modules, kept.graph, kept.recipes))
         data = b"".join((_header(), b"\n", hash_bytes((content,)).encode(), content))
         for name, content in (("manifest", data), ("leaves", packed(leaves, data))):
-            staged = settings.state_folder / f"{name}.{os.getpid()}.tmp"
-            staged.write_bytes(content)
-            staged.replace(settings.state_folder / name)
+            replace_file(settings.state_folder / name, content)
     except (OSError, TypeError, ValueError):
-        for name in ("manifest", "leaves"):
-            (settings.state_folder / f"{name}.{os.getpid()}.tmp").unlink(missing_ok=True)
         forget_manifest(settings)
 
 

@@ -164,11 +164,6 @@ def _is_library(name: str, importer: Importer) -> bool:
 
 
 def _write(folder: Path, outlook: dict[str, Any]) -> None:
-    staged = folder / f"{_NAME}.{os.getpid()}.tmp"
-    try:
-        staged.write_text(json.dumps(outlook), encoding="utf-8")
-        staged.replace(folder / _NAME)
-    except OSError:
-        with suppress(OSError):
-            staged.unlink(missing_ok=True)
-        raise
+    from assetbuild.store.objects import replace_file  # noqa: PLC0415  # seldom
+
+    replace_file(folder / _NAME, json.dumps(outlook).encode())

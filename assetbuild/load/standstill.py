@@ -61,6 +61,7 @@ def count_at_standstill(folder: str) -> int | None:
 def keep_standstill(stage: Stage, *, began_ns: int) -> None:
     """Note how the project lies, for a plan that began at this time and found all fresh; where it can be told."""
     from assetbuild.record.stamps import StampCache  # noqa: PLC0415  # a plan was made, so it is loaded
+    from assetbuild.store.objects import replace_file  # noqa: PLC0415
 
     settings = stage.settings
     path = settings.state_folder / _NAME
@@ -83,9 +84,7 @@ def keep_standstill(stage: Stage, *, began_ns: int) -> None:
         if stage.trace.moved(settings, StampCache(settings.state_folder / "stamps.db")) != frozenset():
             raise _Unfit  # noqa: TRY301
         data = marshal.dumps((len(stage.graph.assets), root, *rest))  # type: ignore[arg-type]  # plain data throughout
-        staged = path.with_name(f"{_NAME}.{os.getpid()}.tmp")
-        staged.write_bytes(_HEADER + xxhash.xxh3_128_hexdigest(data).encode() + data)
-        staged.replace(path)
+        replace_file(path, _HEADER + xxhash.xxh3_128_hexdigest(data).encode() + data)
     except (OSError, ValueError, _Unfit):
         return
 

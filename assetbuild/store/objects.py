@@ -27,7 +27,7 @@ from assetbuild.fingerprint.data.files import file_hash, tree_hash
 from assetbuild.record.lock import is_alive
 from assetbuild.store.failures import storing
 
-__all__ = ["Objects", "content_hash", "discard", "extension_of", "is_alive"]
+__all__ = ["Objects", "content_hash", "discard", "extension_of", "is_alive", "replace_file"]
 
 _READ_ONLY: Final = 0o444
 _LABEL_LENGTH: Final = 60
@@ -175,6 +175,23 @@ class Objects:
                     discard(self.staging_folder / name)
                     swept += 1
         return swept
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Write a file of the state folder in one step, staged where the next build sweeps what a killed one left.
+
+    Raises OSError, and then the file is as it was.
+    """
+    staged = path.parent / "tmp" / f"{path.name}-{_HOST}-{os.getpid()}-{next(Objects._count)}"  # noqa: SLF001  # one count
+    try:
+        with suppress(FileExistsError):
+            staged.parent.mkdir()
+        staged.write_bytes(data)
+        staged.replace(path)
+    except OSError:
+        with suppress(OSError):
+            staged.unlink(missing_ok=True)
+        raise
 
 
 def discard(path: Path) -> None:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
+import sys
 
 import pytest
 
 BASE = """
 import os
+import signal
+import subprocess
+import sys
 import pathlib
 import helpers
 
@@ -157,3 +163,25 @@ def test_workers_that_start_meanwhile_are_no_part_of_loading(project):
     project.assets("".join(f"@asset\ndef a{number}() -> int:\n    return {number}\n\n\n" for number in range(4)))
     project.run("materialize", "-j", "2", cold=True)
     assert project.path(".assetbuild/manifest").exists()
+
+
+@pytest.mark.parametrize("name", ["manifest", "leaves", "compiled", "outlook"])
+def test_what_a_build_was_writing_when_it_was_killed_is_swept_by_the_next(project, name):
+    project.write("assets.py", "from assetbuild import asset\n\n@asset\ndef a() -> int:\n    return 1\n")
+    code = f"""
+import os, signal, sys
+from assetbuild.cli import main
+
+def kill(event, arguments):
+    if event == "os.rename" and str(arguments[1]).endswith("/{name}"):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(kill)
+main(["--project", sys.argv[1], "materialize"])
+"""
+    killed = subprocess.run([sys.executable, "-c", code, str(project.root)], capture_output=True, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert [path.name.partition("-")[0] for path in project.path(".assetbuild/tmp").iterdir()] == [name]
+    project.run("materialize")
+    assert list(project.path(".assetbuild/tmp").iterdir()) == []
+    assert list(project.path(".assetbuild").glob("*.tmp")) == []
