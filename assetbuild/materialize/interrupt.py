@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -27,9 +29,13 @@ class Interrupt:
         """Where signals were written to before."""
         self.requested = False
         self._is_raised = False
+        self._once_more: threading.Timer | None = None
 
     def request(self) -> None:
         """Ask to stop; asking again ends the process at once."""
+        if self._once_more is not None:
+            self._once_more = None
+            raise KeyboardInterrupt
         if self.requested:
             os._exit(130)
         self.requested = True
@@ -40,6 +46,7 @@ class Interrupt:
     @contextmanager
     def raised_here(self) -> Iterator[None]:
         """Raise in the block when the user asks to stop, and end it: the user's function runs in this very thread."""
+        before, sys.unraisablehook = sys.unraisablehook, self._look_at_unraisable
         self._is_raised = True
         try:
             yield
@@ -48,6 +55,19 @@ class Interrupt:
                 raise  # the function's own
         finally:
             self._is_raised = False
+            sys.unraisablehook = before
+            if self._once_more is not None:
+                self._once_more.cancel()
+                self._once_more = None
+
+    def _look_at_unraisable(self, unraisable: sys.UnraisableHookArgs) -> None:
+        """Raise once more what Python threw away, as it does in ``__del__`` and in weak references' callbacks."""
+        if self.requested and isinstance(unraisable.exc_value, KeyboardInterrupt):
+            # From another thread and a little later: raised in here it would be thrown away too.
+            self._once_more = threading.Timer(0.01, _thread.interrupt_main)
+            self._once_more.start()
+        else:
+            sys.__unraisablehook__(unraisable)
 
     @property
     def connections(self) -> list[Connection]:

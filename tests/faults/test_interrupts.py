@@ -116,6 +116,27 @@ def test_ctrl_c_at_any_moment_is_clean(shop, launcher):
     check_whole(launcher, shop, 9)
 
 
+def test_ctrl_c_while_python_cleans_up_an_object_is_not_lost(project, launcher):
+    project.assets("""
+        class Slow:
+            def __del__(self) -> None:
+                pause("a")
+
+        @asset
+        def a() -> int:
+            Slow()
+            while True:
+                time.sleep(0.1)
+    """)
+    gate = project.gate("a")
+    build = launcher.start(project, "materialize", "-j", "0")
+    gate.wait()
+    build.send(signal.SIGINT)
+    ran = build.finish()
+    assert ran.exit_code == 130, str(ran)
+    assert "Traceback" not in ran.stderr
+
+
 def test_what_finishes_soon_after_ctrl_c_is_kept(project, launcher):
     project.assets("""
         @asset
