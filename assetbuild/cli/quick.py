@@ -96,12 +96,13 @@ def _nothing_to_do(words: list[str]) -> str | None:
 def _expect_work(folder: str) -> None:
     """Start a worker already, where a module has moved since the last build: it takes longest to be ready."""
     if os.path.isdir(folder):
-        from assetbuild.load.outlook import has_news, libraries_of  # noqa: PLC0415  # seldom needed
+        from assetbuild.load.outlook import has_news, libraries_of, note_news  # noqa: PLC0415  # seldom needed
 
         if has_news(folder):
-            from assetbuild.materialize.process import start_early  # noqa: PLC0415
+            from assetbuild.materialize.launch import launch_early  # noqa: PLC0415
 
-            start_early(libraries_of(folder) or [])
+            launch_early(libraries_of(folder) or [])
+            note_news(folder)
 
 
 def _is_neutral(word: str, command: str) -> bool:

@@ -14,8 +14,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from assetbuild.fingerprint.encoding import hash_bytes
-from assetbuild.store.objects import replace_file
+from assetbuild.load.sealed import read_sealed, write_sealed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,9 +35,10 @@ def compiled_by(importer: Importer) -> dict[str, bytes]:
 
 def keep_compiled(folder: Path, codes: Mapping[str, bytes], importer: Importer) -> None:
     """Keep what an importer compiled in the state folder, where that can be written."""
-    content = marshal.dumps({path: (importer.files[path].version, code) for path, code in codes.items()})
     try:
-        replace_file(folder / _NAME, b"".join((_HEADER, hash_bytes((content,)).encode(), content)))
+        write_sealed(
+            folder / _NAME, _HEADER, {path: (importer.files[path].version, code) for path, code in codes.items()}
+        )
     except OSError:
         with suppress(OSError):
             forget_compiled(folder)
@@ -51,12 +51,7 @@ def forget_compiled(folder: Path) -> None:
 
 def compiled_modules(folder: Path, versions: Mapping[str, str]) -> dict[str, bytes]:
     """Return the kept code of those modules whose bytes have the same hash now, by path."""
-    try:
-        data = (folder / _NAME).read_bytes()
-    except OSError:
+    kept = read_sealed(folder / _NAME, _HEADER)
+    if kept is None or sys.flags.optimize:
         return {}
-    head, rest = data[: len(_HEADER)], data[len(_HEADER) :]
-    if head != _HEADER or sys.flags.optimize or rest[:32] != hash_bytes((rest[32:],)).encode():
-        return {}
-    kept = marshal.loads(rest[32:])  # noqa: S302  # our own file, and whole
     return {path: code for path, (version, code) in kept.items() if versions.get(path) == version}

@@ -1,6 +1,6 @@
 """The outlook: what a worker can do for a build before anybody knows what there is to build.
 
-    .assetbuild/outlook    JSON: the libraries that the project's modules import, and how the modules lay when a build
+    .assetbuild/outlook    the libraries that the project's modules import, and how the modules lay when a build
                            looked last
 
 A worker that knows the libraries imports them while the main process still looks for what has changed; and where a
@@ -10,42 +10,38 @@ library that cannot be imported is left alone, and a worker that is not needed e
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import sys
-from collections.abc import Iterable
-from contextlib import suppress
-from pathlib import Path
-from typing import Any
+
+from assetbuild import __version__
+from assetbuild.load.sealed import read_sealed, write_sealed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
     from assetbuild.load.importer import Importer
     from assetbuild.load.reads import Reads
-    from assetbuild.load.settings import Settings
 
 __all__ = [
+    "CONFIG",
     "Stamp",
     "forget_outlook",
-    "guessed_libraries",
     "has_news",
     "hides",
     "keep_outlook",
     "libraries_of",
+    "note_news",
     "stamp_of",
 ]
 
 Stamp = tuple[int, int, int] | None
 
 _NAME = "outlook"
-_CONFIG = "assetbuild.declare.config"
+_HEADER = f"assetbuild outlook 1 {__version__}\n".encode()
+CONFIG = "assetbuild.declare.config"
 """Our own, and slow: it imports pydantic."""
-_IMPORTED = re.compile(r"^(?:from|import)[ \t]+([A-Za-z_][\w.]*)", re.MULTILINE)
-_IMPORTS_CONFIG = re.compile(r"^from assetbuild import[^#]*\bConfig\b", re.MULTILINE)
-_SETS_SOMETHING = re.compile(r"\benviron\b|\bputenv\b|\bsys\.path\b")
-_MOST_GUESSED = 200
-"""Modules of a package that are looked through."""
 
 
 def keep_outlook(folder: Path, importer: Importer, reads: Reads, path_before: Iterable[str]) -> None:
@@ -55,8 +51,7 @@ def keep_outlook(folder: Path, importer: Importer, reads: Reads, path_before: It
     """
     names = _imported(importer) if _may_be_early(importer, reads, path_before) else []
     modules = {path: importer.stamps.get(path) for path in importer.files}
-    with suppress(OSError):
-        _write(folder, {"libraries": names, "modules": modules})
+    _write(folder, names, modules)
 
 
 def forget_outlook(folder: Path) -> None:
@@ -66,42 +61,24 @@ def forget_outlook(folder: Path) -> None:
 
 def libraries_of(folder: str) -> list[str] | None:
     """Return the names of the libraries that the modules imported when they were loaded last; None if never."""
-    found = _outlook(folder).get("libraries")
-    return None if found is None else [str(name) for name in found]
-
-
-def guessed_libraries(settings: Settings) -> list[str]:
-    """Return the libraries that the text of the project's modules imports at its left edge, before they were loaded."""
-    texts: list[str] = []
-    for name in settings.definitions:
-        for folder in (settings.root, settings.root / "src"):
-            place = folder.joinpath(*name.split("."))
-            for path in (place.with_suffix(".py"), *sorted(place.glob("**/*.py"))[:_MOST_GUESSED]):
-                with suppress(OSError, ValueError):
-                    texts.append(path.read_text(encoding="utf-8"))
-    if any(_SETS_SOMETHING.search(text) for text in texts):
-        return []
-    named = dict.fromkeys(name for text in texts for name in _IMPORTED.findall(text))
-    found = [name for name in named if name.partition(".")[0] not in sys.stdlib_module_names | {"assetbuild"}]
-    if any(_IMPORTS_CONFIG.search(text) for text in texts):
-        found.append(_CONFIG)
-    return [name for name in found if not _is_own(name.partition(".")[0], settings.root)]
-
-
-def _is_own(top: str, root: Path) -> bool:
-    return any((folder / name).exists() for folder in (root, root / "src") for name in (top, f"{top}.py"))
+    outlook = read_sealed(os.path.join(folder, _NAME), _HEADER)
+    return None if outlook is None else outlook[0]
 
 
 def has_news(folder: str) -> bool:
-    """Say whether a module lies otherwise than when this was asked last, or the modules were loaded."""
-    outlook = _outlook(folder)
-    before = outlook.get("modules", {})
-    now = {path: stamp_of(path) for path in before}
-    if all(stamp == (before[path] and tuple(before[path])) for path, stamp in now.items()):
-        return False
-    with suppress(OSError):
-        _write(Path(folder), {**outlook, "modules": now})
-    return True
+    """Say whether a module lies otherwise than when the modules were loaded, or the news was noted."""
+    _, modules = read_sealed(os.path.join(folder, _NAME), _HEADER) or ([], {})
+    return any(stamp_of(path) != stamp for path, stamp in modules.items())
+
+
+def note_news(folder: str) -> None:
+    """Note how the modules lie now: for the next command that is no news."""
+    from pathlib import Path  # noqa: PLC0415  # seldom
+
+    outlook = read_sealed(os.path.join(folder, _NAME), _HEADER)
+    if outlook is not None:
+        libraries, modules = outlook
+        _write(Path(folder), libraries, {path: stamp_of(path) for path in modules})
 
 
 def stamp_of(path: str) -> Stamp:
@@ -111,16 +88,6 @@ def stamp_of(path: str) -> Stamp:
     except OSError:
         return None
     return status.st_mtime_ns, status.st_size, status.st_ino
-
-
-def _outlook(folder: str) -> dict[str, Any]:
-    try:
-        with open(os.path.join(folder, _NAME), encoding="utf-8") as file:
-            found = json.load(file)
-    except (OSError, ValueError):
-        return {}
-    is_whole = isinstance(found, dict) and [type(found.get(name)) for name in ("libraries", "modules")] == [list, dict]
-    return found if is_whole else {}
 
 
 def hides(libraries: Iterable[str], paths: Iterable[str]) -> bool:
@@ -145,8 +112,8 @@ def _imported(importer: Importer) -> list[str]:
     """Return the libraries that module-level code names, in the order of its names."""
     named = dict.fromkeys(name for entry in importer.journal.entries.values() for name in entry.code.co_names)
     found = [name for name in named if name in sys.modules and _is_library(name, importer)]
-    if "Config" in named and _CONFIG in sys.modules:
-        found.append(_CONFIG)
+    if "Config" in named and CONFIG in sys.modules:
+        found.append(CONFIG)
     return [name for name in found if not hides([name], importer.files)]
 
 
@@ -163,7 +130,8 @@ def _is_library(name: str, importer: Importer) -> bool:
     )
 
 
-def _write(folder: Path, outlook: dict[str, Any]) -> None:
-    from assetbuild.store.objects import replace_file  # noqa: PLC0415  # seldom
+def _write(folder: Path, libraries: list[str], modules: dict[str, Stamp]) -> None:
+    from contextlib import suppress  # noqa: PLC0415  # seldom
 
-    replace_file(folder / _NAME, json.dumps(outlook).encode())
+    with suppress(OSError):
+        write_sealed(folder / _NAME, _HEADER, (libraries, modules))

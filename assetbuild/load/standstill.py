@@ -17,13 +17,13 @@ Typical size: 100 bytes for each module and source file; published values take 3
 
 from __future__ import annotations
 
-import marshal
 import os
 import sys
 
 import xxhash
 
 from assetbuild import __version__
+from assetbuild.load.sealed import read_sealed, write_sealed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,22 +46,15 @@ class _Unfit(Exception):  # noqa: N818  # says that there is nothing to keep
 def count_at_standstill(folder: str) -> int | None:
     """Return how many assets there are, if this is a project folder where all of them are fresh; None if unknown."""
     try:
-        with open(os.path.join(folder, ".assetbuild", _NAME), "rb") as file:
-            if file.readline() != _HEADER:
-                return None
-            expected, data = file.read(32), file.read()
-        if xxhash.xxh3_128_hexdigest(data).encode() != expected:
-            return None
-        count, where, *rest = marshal.loads(data)  # noqa: S302  # our own file, and whole
+        count, where, *rest = read_sealed(os.path.join(folder, ".assetbuild", _NAME), _HEADER) or (None, "")
         return count if where == folder and _is_still(*rest) else None
-    except (OSError, ValueError, TypeError, EOFError, _Unfit):
+    except (OSError, ValueError, TypeError, _Unfit):
         return None
 
 
 def keep_standstill(stage: Stage, *, began_ns: int) -> None:
     """Note how the project lies, for a plan that began at this time and found all fresh; where it can be told."""
     from assetbuild.record.stamps import StampCache  # noqa: PLC0415  # a plan was made, so it is loaded
-    from assetbuild.store.objects import replace_file  # noqa: PLC0415
 
     settings = stage.settings
     path = settings.state_folder / _NAME
@@ -83,8 +76,7 @@ def keep_standstill(stage: Stage, *, began_ns: int) -> None:
         rest = (_python(root), env, files, folders, ours, root, trees, _state(state), state)
         if stage.trace.moved(settings, StampCache(settings.state_folder / "stamps.db")) != frozenset():
             raise _Unfit  # noqa: TRY301
-        data = marshal.dumps((len(stage.graph.assets), root, *rest))  # type: ignore[arg-type]  # plain data throughout
-        replace_file(path, _HEADER + xxhash.xxh3_128_hexdigest(data).encode() + data)
+        write_sealed(path, _HEADER, (len(stage.graph.assets), root, *rest))
     except (OSError, ValueError, _Unfit):
         return
 

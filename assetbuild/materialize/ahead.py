@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 from assetbuild.graph.model import Graph
-from assetbuild.load.outlook import guessed_libraries, libraries_of
+from assetbuild.load.outlook import libraries_of
 from assetbuild.load.settings import Settings
 from assetbuild.materialize.build import BuildOptions, default_jobs
 
@@ -55,6 +55,8 @@ class Ahead:
         self._is_first = not (settings.state_folder / "state.db").exists()
         libraries = libraries_of(str(settings.state_folder))
         if libraries is None:
+            from assetbuild.load.guess import guessed_libraries  # noqa: PLC0415  # for the first build only
+
             libraries = guessed_libraries(settings)
         self._pool().warm(1, libraries)  # after an edit it may be one asset that runs
 

@@ -6,18 +6,18 @@ import os
 import pickle
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection, Pipe
+from multiprocessing.connection import Connection
 from typing import Any
 
+from assetbuild.materialize.launch import Launched, take_early
 from assetbuild.materialize.mailbox import Mailbox
 from assetbuild.materialize.task import Task, WorkerSetup
 
-__all__ = ["Given", "WorkerProcess", "start_early", "start_worker"]
+__all__ = ["Given", "WorkerProcess", "start_worker"]
 
 _REMEMBERED = 200
 _LAST_MOMENT_S = 0.5
@@ -158,44 +158,23 @@ class WorkerProcess:
             os.close(self.alive)
 
 
-_early: list[tuple[WorkerProcess, Mapping[str, str]]] = []
-
-
-def start_early(libraries: Sequence[str]) -> None:
-    """Start a process before anything else is known, for the first worker that is asked for; it ends with this one."""
-    environment = dict(os.environ)
-    with suppress(OSError):  # then the build will say it
-        _early.append((start_worker(environment, threads=False, libraries=libraries), environment))
-
-
 def start_worker(environment: Mapping[str, str], *, threads: bool, libraries: Sequence[str] = ()) -> WorkerProcess:
     """Start a process that waits for its setup, and imports these libraries meanwhile."""
-    if _early and not threads:
-        early, of_then = _early.pop()
-        if of_then == environment and early.process.poll() is None:
-            return early
-        early.kill()
-    ours, theirs = Pipe()
-    mailbox = Mailbox.new()
-    lifeline_read, lifeline = os.pipe()
-    descriptors = (theirs.fileno(), lifeline_read, mailbox.fileno())
-    process = subprocess.Popen(  # noqa: S603  # our own interpreter and module
-        [
-            sys.executable,
-            "-m",
-            "assetbuild.materialize.worker",
-            *map(str, descriptors),
-            "threads" if threads else "tasks",
-            *libraries,
-        ],
-        pass_fds=descriptors,
-        stdin=subprocess.DEVNULL,
-        env=environment,
-        start_new_session=True,
+    early = None if threads else take_early()
+    if early is not None:
+        worker = _worker(early)
+        if early.environment == environment and early.process.poll() is None:
+            return worker
+        worker.kill()
+    return _worker(Launched(environment, threads=threads, libraries=libraries))
+
+
+def _worker(launched: Launched) -> WorkerProcess:
+    process, pipe = launched.process, Connection(launched.pipe)
+    alive = _watch(process.pid)
+    return WorkerProcess(
+        process, pipe, launched.mailbox, launched.lifeline, alive, launched.threads, launched.libraries
     )
-    theirs.close()
-    os.close(lifeline_read)
-    return WorkerProcess(process, ours, mailbox, lifeline, _watch(process.pid), threads, tuple(libraries))
 
 
 def _pickled(message: object) -> bytes:

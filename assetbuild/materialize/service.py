@@ -55,7 +55,8 @@ def serve(pipe: Connection, lifeline: int, mailbox: int, *, threads: bool, libra
         kind = ThreadedService
     with suppress(EOFError):
         service = kind(pipe, Mailbox.of(mailbox), nowhere)
-        _import_early(libraries)
+        if libraries:
+            service.prepare(libraries)
         service.serve()
 
 
@@ -74,6 +75,18 @@ class Service:
         self._setup: WorkerSetup | None = None
         self._runtime: Runtime | None = None
         self._litter = 0
+        self._first: bytes | None = None
+
+    def prepare(self, libraries: Sequence[str]) -> None:
+        """Import libraries, and receive the first message meanwhile: a parent with a long one would wait."""
+        receiver = threading.Thread(target=self._receive_first)
+        receiver.start()
+        _import_early(libraries)
+        receiver.join()
+
+    def _receive_first(self) -> None:
+        with suppress(EOFError):  # then it comes again
+            self._first = self._pipe.recv_bytes()
 
     def serve(self) -> None:
         """Answer messages until the pipe closes."""
@@ -93,7 +106,7 @@ class Service:
 
         After a failure the box is left alone until the pipe says that the build goes on.
         """
-        message = None
+        message, self._first = self._first, None
         while message is None:
             if self._litter and (self._litter >= _LITTER_MOST or not self._arrivals.poll(_TIDY_AFTER_S * 1000)):
                 self._tidy()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
-from assetbuild.load.outlook import guessed_libraries
+from assetbuild.load.guess import guessed_libraries
+from assetbuild.load.outlook import libraries_of
+from assetbuild.load.sealed import read_sealed, write_sealed
 from assetbuild.load.settings import read_settings
 from tests.budgets.counting import counted
 
@@ -30,7 +30,7 @@ def shop(project):
 
 
 def libraries(project):
-    return json.loads(project.path(".assetbuild/outlook").read_text())["libraries"]
+    return libraries_of(project.path(".assetbuild"))
 
 
 def test_libraries_are_known_by_what_the_modules_import(shop):
@@ -61,7 +61,10 @@ def test_a_module_of_the_project_hides_a_library_that_a_worker_imported_early(sh
 
 def test_a_library_that_has_gone_is_not_missed(shop):
     outlook = shop.path(".assetbuild/outlook")
-    outlook.write_text(outlook.read_text().replace('"iniconfig"', '"no_such_library"'))
+    header = outlook.read_bytes().partition(b"\n")[0] + b"\n"
+    names, modules = read_sealed(outlook, header)
+    assert names == ["iniconfig"]
+    write_sealed(outlook, header, (["no_such_library"], modules))
     shop.edit("helpers.name(iniconfig)", "helpers.name(iniconfig) + '!'")
     shop.run("materialize")
     assert shop.values() == {"where": "iniconfig !"}
