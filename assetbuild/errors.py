@@ -16,8 +16,9 @@ facts, and one last line that says what to do.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
+
+from assetbuild.dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

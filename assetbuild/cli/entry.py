@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import click
 from assetbuild import __version__
 from assetbuild.cli.quick import HELP_COLUMNS
 from assetbuild.cli.terminal import Terminal, terminal_of_process
+from assetbuild.dataclass import replace
 from assetbuild.errors import AssetbuildError, Problem, closest
 
 __all__ = ["commands", "main"]

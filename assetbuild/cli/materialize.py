@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -15,6 +14,7 @@ from assetbuild.cli.options import json_option, open_project, partition_option, 
 from assetbuild.cli.progress import BuildLines, summary_lines
 from assetbuild.cli.status import STALE, plan_lines, prediction_lines
 from assetbuild.cli.terminal import Terminal
+from assetbuild.dataclass import dataclass
 from assetbuild.errors import Problem, UsageError
 from assetbuild.materialize.events import AssetStarted, Event
 from assetbuild.plan.model import Plan

@@ -6,7 +6,6 @@ The same lines go to a pipe, to a file and above the live view of a terminal (``
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass, field
 
 from assetbuild.cli.formats import (
     all_fresh,
@@ -22,6 +21,7 @@ from assetbuild.cli.formats import (
 )
 from assetbuild.cli.status import cause_text, label, prediction_lines, ranges
 from assetbuild.cli.terminal import Terminal
+from assetbuild.dataclass import dataclass, field
 from assetbuild.materialize.events import (
     AssetFinished,
     AssetRetried,

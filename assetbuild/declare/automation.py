@@ -7,9 +7,9 @@ of a cron text; ``on=`` of an asset says when watch mode may build it. Nothing h
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from assetbuild.dataclass import dataclass
 from assetbuild.declare.definitions import Origin
 from assetbuild.declare.durations import duration_s, duration_text
 

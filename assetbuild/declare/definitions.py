@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from assetbuild.dataclass import dataclass, field
 
 __all__ = ["NAME_IN_PATH", "AssetDefinition", "DataVersion", "Origin", "Out", "SourceDefinition", "path_names"]
 

@@ -7,8 +7,9 @@ Numbers, text, booleans, lists and dicts of these, and the three kinds below.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from assetbuild.dataclass import dataclass
 
 __all__ = ["Markdown", "Table", "Url", "as_json"]
 

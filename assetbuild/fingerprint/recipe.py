@@ -12,11 +12,11 @@ unhashed enough to name the one that moved; secrets and environment values only 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import xxhash
 
+from assetbuild.dataclass import dataclass, field
 from assetbuild.fingerprint.encoding import digest
 from assetbuild.graph.model import AssetInput
 

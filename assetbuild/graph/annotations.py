@@ -16,10 +16,10 @@ import sys
 import types
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Any
 
+from assetbuild.dataclass import dataclass, replace
 from assetbuild.declare.context import Context
 from assetbuild.declare.inputs import Input
 

@@ -6,9 +6,9 @@ In: their definitions, and a graph of all assets. Out: the automations by name. 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
+from assetbuild.dataclass import replace
 from assetbuild.declare.automation import AutomationDefinition, OnCron, OnFreshness, ScheduleDefinition
 from assetbuild.declare.cron import cron_problem
 from assetbuild.declare.definitions import AssetDefinition, Origin

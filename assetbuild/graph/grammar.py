@@ -17,9 +17,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from typing import Final, NoReturn, TypeAlias
 
+from assetbuild.dataclass import dataclass
 from assetbuild.errors import Problem, UsageError, closest
 
 __all__ = [

@@ -15,10 +15,10 @@ from __future__ import annotations
 import json
 import typing
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from assetbuild.dataclass import dataclass, field
 from assetbuild.declare.partitions import (
     Cron,
     Dynamic,

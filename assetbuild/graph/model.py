@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import abc
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from assetbuild.dataclass import dataclass, replace
 from assetbuild.declare.definitions import AssetDefinition, Origin, Out, SourceDefinition
 
 if TYPE_CHECKING:  # most projects have neither automation nor partitions, and import nothing for them

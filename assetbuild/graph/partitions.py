@@ -7,9 +7,9 @@ where the other problems of the graph are collected.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from assetbuild.dataclass import replace
 from assetbuild.declare.definitions import AssetDefinition, Origin, SourceDefinition
 from assetbuild.graph.annotations import Annotation
 from assetbuild.graph.model import AssetInput

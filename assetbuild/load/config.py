@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from assetbuild.dataclass import dataclass
 from assetbuild.errors import Problem, UsageError, closest
 from assetbuild.fingerprint.encoding import digest
 from assetbuild.fingerprint.recipe import Shown

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 
+from assetbuild.dataclass import dataclass, replace
 from assetbuild.declare.collect import Definition, collecting
 from assetbuild.errors import DefinitionError, Problem, UsageError
 from assetbuild.graph.build import build_graph, graph_on_demand

@@ -11,10 +11,10 @@ import builtins
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from types import CodeType, ModuleType
 from typing import Any
 
+from assetbuild.dataclass import dataclass, field
 from assetbuild.declare.collect import Definition
 
 __all__ = ["Entry", "Journal", "words_of"]

@@ -12,9 +12,9 @@ import marshal
 import os
 import pickle
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
+from assetbuild.dataclass import replace
 from assetbuild.declare.definitions import AssetDefinition, Origin, Out
 from assetbuild.declare.metadata import as_json
 from assetbuild.fingerprint.recipe import Recipe, Shown, build_stem, environment_part

@@ -19,12 +19,12 @@ import importlib.util
 import marshal
 import textwrap
 from collections.abc import Callable, Container, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from assetbuild import __version__
+from assetbuild.dataclass import dataclass, replace
 from assetbuild.fingerprint.code.source import FirstParty
 from assetbuild.fingerprint.encoding import digest, hash_bytes
 from assetbuild.fingerprint.recipe import Recipe, Shown

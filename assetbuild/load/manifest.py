@@ -18,10 +18,10 @@ import os
 import pickle
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from assetbuild.dataclass import dataclass
 from assetbuild.declare.definitions import AssetDefinition, Out, SourceDefinition
 from assetbuild.fingerprint.encoding import SCHEME, digest, hash_bytes
 from assetbuild.fingerprint.recipe import Recipe, Shown, environment_part

@@ -14,10 +14,10 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from assetbuild.dataclass import dataclass, field
 from assetbuild.errors import Problem, ProjectNotFoundError, UsageError, closest
 
 __all__ = ["Settings", "find_root", "line_of_table", "read_settings"]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from assetbuild.dataclass import dataclass, field, replace
 from assetbuild.errors import DefinitionError
 from assetbuild.fingerprint.encoding import hash_bytes
 from assetbuild.graph.model import Graph

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
+from assetbuild.dataclass import replace
 from assetbuild.graph.model import Graph
 from assetbuild.load.outlook import libraries_of
 from assetbuild.load.settings import Settings

@@ -8,10 +8,10 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from assetbuild.dataclass import dataclass, field
 from assetbuild.errors import RecordError
 from assetbuild.graph.model import Graph
 from assetbuild.load.settings import Settings

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from typing import Any
 
+from assetbuild.dataclass import dataclass
 from assetbuild.materialize.report import Outcome
 from assetbuild.plan.model import Plan
 
@@ -28,6 +28,8 @@ class Event:
 
     def as_json(self) -> dict[str, Any]:
         """Return the event as a JSON object with its name under ``event``."""
+        from dataclasses import asdict  # noqa: PLC0415  # only for --json and --events
+
         return {"event": type(self).__name__, **asdict(self)}
 
 

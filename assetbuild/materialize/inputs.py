@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
+from assetbuild.dataclass import replace
 from assetbuild.graph.model import Asset
 from assetbuild.materialize.task import InputRef
 from assetbuild.plan.edges import Edge

@@ -9,8 +9,8 @@ from __future__ import annotations
 import heapq
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 
+from assetbuild.dataclass import dataclass, field
 from assetbuild.graph.model import Graph
 from assetbuild.plan.model import Decision
 from assetbuild.plan.planner import Planned, Planner

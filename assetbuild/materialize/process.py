@@ -9,10 +9,10 @@ import subprocess
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
 
+from assetbuild.dataclass import dataclass, field
 from assetbuild.materialize.launch import Launched, take_early
 from assetbuild.materialize.mailbox import Mailbox
 from assetbuild.materialize.task import Task, WorkerSetup

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, overload
 
+from assetbuild.dataclass import dataclass
 from assetbuild.plan.model import AssetPlan, Cause, Plan
 from assetbuild.record.pointers import Place
 

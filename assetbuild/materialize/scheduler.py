@@ -10,11 +10,11 @@ import random
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Protocol
 
+from assetbuild.dataclass import dataclass, field
 from assetbuild.graph.model import Asset, Graph
 from assetbuild.materialize.cancel import Cancel
 from assetbuild.materialize.events import (

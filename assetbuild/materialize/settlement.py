@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from assetbuild.dataclass import replace
 from assetbuild.errors import AssetbuildError, RecordError
 from assetbuild.graph.model import Source
 from assetbuild.materialize.events import AssetFinished, Event

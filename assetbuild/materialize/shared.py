@@ -15,9 +15,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
+from assetbuild.dataclass import dataclass
 from assetbuild.errors import AssetbuildError
 from assetbuild.plan.facts import Facts
 from assetbuild.plan.outputs import DOUBTFUL, open_mark

@@ -11,10 +11,10 @@ import time
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from assetbuild.dataclass import dataclass, field
 from assetbuild.declare.context import Context
 from assetbuild.errors import AssetbuildError, AssetError, Problem
 from assetbuild.graph.annotations import keeps_promise, shown

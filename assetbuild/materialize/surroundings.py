@@ -6,9 +6,10 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from assetbuild.dataclass import dataclass
 
 __all__ = ["Environment", "Surroundings", "surroundings"]
 

@@ -7,8 +7,8 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
 
+from assetbuild.dataclass import dataclass, field, replace
 from assetbuild.errors import Problem, UsageError
 from assetbuild.plan.facts import Facts
 from assetbuild.plan.model import Decision

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from assetbuild.dataclass import dataclass
 from assetbuild.errors import Problem, UsageError
 from assetbuild.plan.facts import Facts
 from assetbuild.plan.states import AssetState, places_in

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from assetbuild.dataclass import dataclass, field
 from assetbuild.declare.definitions import Out, SourceDefinition
 from assetbuild.declare.metadata import as_json
 from assetbuild.errors import UsageError
@@ -66,6 +66,8 @@ class AssetDetails:
 
     def as_json(self) -> dict[str, Any]:
         """Return all of it as JSON-able data."""
+        from dataclasses import asdict  # noqa: PLC0415  # only for --json
+
         said = asdict(self)
         said["step"] = None if self.step is None else self.step.as_json()
         return said

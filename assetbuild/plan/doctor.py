@@ -5,9 +5,9 @@ from __future__ import annotations
 import platform
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from assetbuild.dataclass import dataclass
 from assetbuild.errors import AssetbuildError
 from assetbuild.plan.facts import Facts
 

@@ -7,9 +7,9 @@ the many places that turn out fresh.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from assetbuild.dataclass import dataclass, field
 from assetbuild.fingerprint.recipe import ABSENT, InputVersion, edge_version, partitions_version
 from assetbuild.graph.model import AssetInput
 from assetbuild.plan.states import AssetState, SourcePlaces

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from assetbuild.dataclass import dataclass, field, replace
 from assetbuild.errors import Problem, UsageError
 from assetbuild.plan.facts import Facts
 from assetbuild.plan.model import AssetPlan, Cause, Step

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from assetbuild.dataclass import dataclass
 from assetbuild.fingerprint.recipe import Recipe
 from assetbuild.graph.model import Graph
 from assetbuild.plan.outputs import Outputs

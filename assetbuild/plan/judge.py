@@ -8,9 +8,9 @@ things run, and nothing here runs user code or writes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
+from assetbuild.dataclass import replace
 from assetbuild.fingerprint.recipe import (
     InputVersion,
     Recipe,

@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from assetbuild.dataclass import dataclass, field
 from assetbuild.errors import AssetbuildError, Problem, UsageError
 from assetbuild.graph.model import Asset, Graph, Source
 from assetbuild.graph.places import relative_place

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import chain, groupby
 from typing import TYPE_CHECKING, Any, Final, Literal
+
+from assetbuild.dataclass import dataclass, field
 
 if TYPE_CHECKING:
     from assetbuild.fingerprint.recipe import InputVersion

@@ -8,8 +8,8 @@ which order.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 
+from assetbuild.dataclass import dataclass, field, replace
 from assetbuild.errors import DefinitionError, Problem, UsageError
 from assetbuild.fingerprint.recipe import edge_order
 from assetbuild.graph.model import Asset, AssetInput

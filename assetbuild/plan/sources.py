@@ -9,10 +9,10 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from assetbuild.dataclass import dataclass, field
 from assetbuild.declare.definitions import DataVersion
 from assetbuild.errors import AssetbuildError, Problem
 from assetbuild.fingerprint.data.files import file_version

@@ -8,8 +8,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
 
+from assetbuild.dataclass import replace
 from assetbuild.errors import BusyError, RecordError
 from assetbuild.materialize.ahead import Ahead
 from assetbuild.materialize.build import (

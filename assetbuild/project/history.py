@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from assetbuild.dataclass import dataclass
 from assetbuild.errors import Problem, UsageError, closest
 from assetbuild.materialize.logs import captured_output
 from assetbuild.project.opened import Opened

@@ -6,8 +6,9 @@ what is materialized now at an asset's place. ``partition`` is None where there 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
+
+from assetbuild.dataclass import dataclass, field
 
 __all__ = ["Components", "Materialization", "Pointer", "RunRow", "Standing", "Trace", "ValueInfo"]
 

@@ -11,10 +11,10 @@ import fcntl
 import json
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from assetbuild.dataclass import dataclass, field
 from assetbuild.errors import Problem, RecordError
 from assetbuild.fingerprint.encoding import hash_bytes
 from assetbuild.record.state import Record

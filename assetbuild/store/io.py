@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
+
+from assetbuild.dataclass import dataclass, field, replace
 
 __all__ = ["IOManager", "InputContext", "OutputContext", "Place", "ValueState", "Written"]
 

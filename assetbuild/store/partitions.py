@@ -7,10 +7,10 @@ parameter's annotation asks for. What a table of many partitions is, ``concat`` 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from assetbuild.dataclass import replace
 from assetbuild.errors import AssetError, Problem
 from assetbuild.store.concat import join_tables, no_partitions
 from assetbuild.store.conversions import TABLE_TYPES, convert_table, is_tabular, to_arrow

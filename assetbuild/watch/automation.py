@@ -7,8 +7,8 @@ is the caller's. Functions of users run in threads (``evaluation.py``), everythi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 
+from assetbuild.dataclass import replace
 from assetbuild.declare.durations import duration_text
 from assetbuild.errors import AssetbuildError, DefinitionError
 from assetbuild.graph.automation import check_selection

@@ -11,8 +11,9 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from multiprocessing.connection import Pipe
+
+from assetbuild.dataclass import dataclass
 
 __all__ = ["Batch", "Changes"]
 

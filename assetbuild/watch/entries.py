@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+from assetbuild.dataclass import dataclass
 from assetbuild.declare.automation import OnCron, OnFreshness, ScheduleDefinition, SensorDefinition
 from assetbuild.graph.automation import check_selection, kind_of
 from assetbuild.graph.model import Graph

@@ -12,10 +12,10 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from assetbuild.dataclass import dataclass
 from assetbuild.declare.automation import RunRequest, SkipReason
 from assetbuild.declare.durations import duration_text
 from assetbuild.load.errors import user_traceback

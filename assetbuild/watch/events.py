@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
+from assetbuild.dataclass import dataclass
 from assetbuild.errors import Problem
 from assetbuild.materialize.events import Event
 

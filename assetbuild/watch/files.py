@@ -13,10 +13,10 @@ import glob
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
 
+from assetbuild.dataclass import dataclass, field
 from assetbuild.graph.model import Source
 from assetbuild.load.settings import Settings
 from assetbuild.load.stage import Stage

@@ -7,9 +7,9 @@ nothing; ``tick_once`` is a tick as the watcher runs it, at the time of asking.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from assetbuild.dataclass import dataclass
 from assetbuild.declare.automation import OnCron, OnFreshness, ScheduleDefinition, SensorDefinition
 from assetbuild.declare.cron import latest_tick
 from assetbuild.declare.durations import duration_text

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from assetbuild.dataclass import dataclass
 from assetbuild.materialize.events import Event
 from assetbuild.project import Project
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
+from assetbuild.dataclass import dataclass, field
 from assetbuild.declare.automation import RunRequest, selected
 from assetbuild.errors import AssetbuildError, Problem, RequestError, UsageError, closest
 from assetbuild.graph.automation import check_selection

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
+from assetbuild.dataclass import dataclass, replace
 from assetbuild.declare.automation import OnCron, OnFreshness, ScheduleDefinition, SensorDefinition
 from assetbuild.declare.cron import latest_tick, next_tick, ticks_after
 from assetbuild.record.ticks import AutomationState

@@ -8,10 +8,10 @@ killed before that asks again when it comes back: at least once, and only what i
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from assetbuild.dataclass import dataclass, field, replace
 from assetbuild.declare.automation import OnCron, ScheduleDefinition, SensorDefinition
 from assetbuild.errors import AssetbuildError
 from assetbuild.graph.automation import kind_of

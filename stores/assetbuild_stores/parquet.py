@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from assetbuild.dataclass import replace
 from assetbuild.fingerprint.data.layout import plain_leaf, table_in_layout
 from assetbuild.fingerprint.data.tables import TableHasher, TableVersion, table_version
 from assetbuild.store.concat import load_parquet_parts

@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from array import array
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import pairwise
 
+from assetbuild.dataclass import dataclass
 from assetbuild.declare.partitions.clock import DAY_S, EPOCH_DAY, HOUR_S, Moment, local_time, parse_moment, seconds
 from assetbuild.declare.partitions.windows import WindowedPartitions
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from assetbuild.dataclass import dataclass
 from assetbuild.declare.partitions.clock import DAY_S, Moment, local_time, seconds
 from assetbuild.declare.partitions.windows import WindowedPartitions
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NoReturn
 
+from assetbuild.dataclass import dataclass, field
 from assetbuild.declare.definitions import AssetDefinition, SourceDefinition
 from assetbuild.declare.keys import asset_key
 from assetbuild.declare.partitions.base import PartitionsDefinition

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 
+from assetbuild.dataclass import dataclass, replace
 from assetbuild.declare.partitions.base import PartitionsDefinition, Window
 from assetbuild.declare.partitions.keysets import SEPARATOR, KeySet, MultiKeys
 from assetbuild.errors import Problem

@@ -5,10 +5,10 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
+from assetbuild.dataclass import dataclass
 from assetbuild.declare.keys import path_part
 from assetbuild.declare.partitions.base import PartitionsDefinition
 from assetbuild.declare.partitions.keysets import KeySet

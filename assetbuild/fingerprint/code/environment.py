@@ -8,9 +8,9 @@ from __future__ import annotations
 import ast
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from assetbuild.dataclass import dataclass
 from assetbuild.fingerprint.code.dynamic import environment_name
 from assetbuild.fingerprint.code.index import distinct
 from assetbuild.fingerprint.code.modules import External, Meaning, View

@@ -14,12 +14,12 @@ from array import array
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
 from types import CodeType
 from typing import Final, TypeAlias
 
+from assetbuild.dataclass import dataclass, field
 from assetbuild.fingerprint.code.names import ImportTarget
 from assetbuild.fingerprint.code.source import SourceFile
 

@@ -11,9 +11,10 @@ import json
 import os
 import re
 import sys
-from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import unquote, urlsplit
+
+from assetbuild.dataclass import dataclass
 
 __all__ = ["Distribution", "distributions", "path_installs"]
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Final
 
+from assetbuild.dataclass import dataclass
 from assetbuild.fingerprint.code.index import FileIndex, Shelf, Statement
 from assetbuild.fingerprint.code.names import Chain, ImportTarget
 from assetbuild.fingerprint.code.source import FirstParty, SourceFile

@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from assetbuild.dataclass import dataclass, field
 from assetbuild.fingerprint.code.normalise import NOTHING, Keep
 
 __all__ = ["READERS", "Access", "Chain", "ImportTarget", "Names", "chain_of", "children"]

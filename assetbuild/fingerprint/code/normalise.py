@@ -17,9 +17,9 @@ from __future__ import annotations
 import ast
 import copy
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
+from assetbuild.dataclass import dataclass
 from assetbuild.fingerprint.code.folding import UNFOLDED, fold
 
 __all__ = [

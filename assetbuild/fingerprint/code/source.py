@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from assetbuild.dataclass import dataclass
 from assetbuild.fingerprint.code.installed import path_installs
 from assetbuild.fingerprint.encoding import hash_bytes
 

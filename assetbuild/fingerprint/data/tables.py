@@ -8,9 +8,9 @@ column does not hold its name, so a renamed column keeps it.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from assetbuild.dataclass import dataclass
 from assetbuild.fingerprint.data.columns import Column, UnsupportedTypeError
 from assetbuild.fingerprint.encoding import digest
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 
+from assetbuild.dataclass import dataclass
 from assetbuild.declare.definitions import Out, SourceDefinition
 from assetbuild.graph.model import AssetInput, Graph
 

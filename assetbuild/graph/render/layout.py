@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from bisect import bisect_right, insort
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from assetbuild.dataclass import dataclass
 
 __all__ = ["BOX_HEIGHT", "Box", "Layout", "lay_out"]
 
