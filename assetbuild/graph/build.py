@@ -47,13 +47,17 @@ def build_graph(
     return _GraphBuilder(root, definitions, io_managers, pools, location_of).graph()
 
 
-def graph_on_demand(definitions: Sequence[Definition], *, root: Path) -> Graph:
+def graph_on_demand(definitions: Sequence[Definition], *, root: Path, declared: Iterable[str] = ()) -> Graph:
     """Return the graph of definitions that another process has validated; an asset is resolved when it is asked for.
 
-    It has assets and nothing else: no sources, no order.
+    It has assets and nothing else: no sources, no order. More keys may be ``declared``, elsewhere and without
+    partitions.
     """
     graph = Graph((), ())
-    graph.assets = _OnDemand(_GraphBuilder(root, definitions, None, None, None))
+    builder = _GraphBuilder(root, definitions, None, None, None)
+    for key in declared:
+        builder.places.setdefault(key, [])
+    graph.assets = _OnDemand(builder)
     return graph
 
 

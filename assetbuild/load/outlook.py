@@ -32,6 +32,7 @@ __all__ = [
     "hides",
     "keep_outlook",
     "libraries_of",
+    "may_be_early",
     "note_news",
     "stamp_of",
 ]
@@ -44,12 +45,17 @@ CONFIG = "assetbuild.declare.config"
 """Our own, and slow: it imports pydantic."""
 
 
-def keep_outlook(folder: Path, importer: Importer, reads: Reads, path_before: Iterable[str]) -> None:
+def keep_outlook(
+    folder: Path, importer: Importer, reads: Reads, path_before: Iterable[str], *, apart: bool = False
+) -> None:
     """Keep in the state folder what an importer imported, and how the files lay; where that can be written.
 
-    ``path_before`` is ``sys.path`` as it was before the modules were loaded.
+    ``path_before`` is ``sys.path`` as it was before the modules were loaded. ``apart`` says that a worker loads only
+    the modules that it needs, and not all of them have settings.
     """
-    names = _imported(importer) if _may_be_early(importer, reads, path_before) else []
+    names = _imported(importer) if may_be_early(importer, reads, path_before) else []
+    if apart and CONFIG in names:
+        names.remove(CONFIG)
     modules = {path: importer.stamps.get(path) for path in importer.files}
     _write(folder, names, modules)
 
@@ -102,7 +108,7 @@ def _stem(path: str) -> str:
     return os.path.basename(path).partition(".")[0]
 
 
-def _may_be_early(importer: Importer, reads: Reads, path_before: Iterable[str]) -> bool:
+def may_be_early(importer: Importer, reads: Reads, path_before: Iterable[str]) -> bool:
     """Say whether a library is the same when it is imported before the project: nothing was set for it."""
     own = set(importer.folders)
     return not reads.env_written and set(sys.path) - own == set(path_before) - own
@@ -111,7 +117,13 @@ def _may_be_early(importer: Importer, reads: Reads, path_before: Iterable[str]) 
 def _imported(importer: Importer) -> list[str]:
     """Return the libraries that module-level code names, in the order of its names."""
     named = dict.fromkeys(name for entry in importer.journal.entries.values() for name in entry.code.co_names)
-    found = [name for name in named if name in sys.modules and _is_library(name, importer)]
+    found = [name for name in named if name in sys.modules and name.partition(".")[0] in sys.stdlib_module_names]
+    found += [name for name in named if name in sys.modules and _is_library(name, importer)]
+    # 'from a import b' imports a.b where that is a module.
+    packages = tuple(f"{name}." for name in found)
+    found += [name for name in sys.modules if name.startswith(packages) and name.rpartition(".")[2] in named]
+    # Of the standard library only what a package does not import by itself: another module may rely on it.
+    found = [name for name in dict.fromkeys(found) if "." in name or name not in sys.stdlib_module_names]
     if "Config" in named and CONFIG in sys.modules:
         found.append(CONFIG)
     return [name for name in found if not hides([name], importer.files)]

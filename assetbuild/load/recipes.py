@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+from collections.abc import Iterable
 from typing import Any
 
 from assetbuild.errors import DefinitionError, Problem
@@ -170,6 +171,10 @@ class Recipes:
     def has_secrets(self) -> bool:
         """Whether source texts were masked because they hold values of the config that are secret."""
         return bool(self._secrets)
+
+    def are_quiet(self, paths: Iterable[str]) -> bool:
+        """Return whether importing these first-party files does nothing but define."""
+        return self._fingerprinter.are_quiet(paths)
 
     @property
     def is_told_by_names(self) -> bool:

@@ -13,12 +13,13 @@ from assetbuild.fingerprint.encoding import hash_bytes
 from assetbuild.graph.model import Graph
 from assetbuild.load.config import gather
 from assetbuild.load.manifest import Trace, forget_manifest, read_manifest, trace_of, unkeepable, write_manifest
-from assetbuild.load.outlook import Stamp, keep_outlook, stamp_of
+from assetbuild.load.outlook import Stamp, keep_outlook, may_be_early, stamp_of
 from assetbuild.load.settings import Settings, read_settings
 from assetbuild.record.stamps import StampCache
 from assetbuild.store.registry import IOManagers
 
 if TYPE_CHECKING:
+    from assetbuild.load.compiled import Compiled
     from assetbuild.load.definitions import Definitions
     from assetbuild.load.reads import Reads
     from assetbuild.load.recipes import Recipes
@@ -42,9 +43,7 @@ class Follower(Protocol):
     def importing(self, settings: Settings) -> None:
         """Hear that a module has changed, or that all are about to be imported."""
 
-    def imported(
-        self, settings: Settings, bundle: Mapping[str, bytes], codes: Mapping[str, bytes], graph: Graph
-    ) -> None:
+    def imported(self, settings: Settings, bundle: Mapping[str, bytes], compiled: Compiled, graph: Graph) -> None:
         """Hear what is to be imported, and what was compiled of it; fingerprints or the plan come next."""
 
 
@@ -75,8 +74,8 @@ class Stage:
     """What a reload begins with; None where the graph comes from the manifest."""
     trace: Trace | None = None
     """What loading read with the versions of then, where that tells all that the stage depends on."""
-    compiled: dict[str, bytes] = field(default_factory=dict)
-    """What ``codes`` returns, once it is known."""
+    known: list[Compiled] = field(default_factory=list)
+    """What ``compiled`` returns, once it is known."""
     kept_modules: frozenset[str] = frozenset()
     """The modules that stayed when this stage was reloaded from an earlier one."""
 
@@ -85,13 +84,13 @@ class Stage:
         """Return whether none of the files was touched since."""
         return _stamps(self.stamps) == self.stamps
 
-    def codes(self) -> Mapping[str, bytes]:
-        """Return the compiled modules, marshalled, for other processes of this interpreter; those that are known."""
-        if not self.has_functions and not self.compiled:
+    def compiled(self) -> Compiled:
+        """Return what helps other processes of this interpreter to load the modules, as far as it is known."""
+        if not self.known:
             from assetbuild.load.compiled import compiled_modules  # noqa: PLC0415  # where something is to run
 
-            self.compiled.update(compiled_modules(self.settings.state_folder, self.files))
-        return self.compiled
+            self.known.append(compiled_modules(self.settings.state_folder, self.files))
+        return self.known[0]
 
     def bundle(self) -> Mapping[str, bytes] | None:
         """Return the bytes of the first-party files, those that the recipes were made from; None when they are gone."""
@@ -150,7 +149,7 @@ def load_stage(  # noqa: PLR0913  # what to load and how much of it, after what,
                 trace=kept.trace,
             )
             if kept.keep is not None and follower is not None and (bundle := stage.bundle()) is not None:
-                follower.imported(settings, bundle, stage.codes(), kept.graph)
+                follower.imported(settings, bundle, stage.compiled(), kept.graph)
                 stage = replace(stage, sources=bundle)
             return _kept(stage) if keep else stage
     from assetbuild.fingerprint.code.closure import undisturbed  # noqa: PLC0415  # with a manifest it is not needed
@@ -177,7 +176,7 @@ def _load(
     if follower is not None:
         follower.importing(settings)
     # Imported here: with a manifest none of it is needed.
-    from assetbuild.load.compiled import compiled_by, keep_compiled  # noqa: PLC0415
+    from assetbuild.load.compiled import compiled_by, homes_of, keep_compiled  # noqa: PLC0415
     from assetbuild.load.config import resolve  # noqa: PLC0415
     from assetbuild.load.definitions import load_definitions  # noqa: PLC0415
     from assetbuild.load.reads import tracing, untraced  # noqa: PLC0415
@@ -194,9 +193,9 @@ def _load(
         )
         graph = definitions.graph
         with untraced():
-            codes = compiled_by(definitions.importer)
+            compiled = compiled_by(definitions.importer)
             if follower is not None:
-                follower.imported(settings, _sources(definitions), codes, graph)
+                follower.imported(settings, _sources(definitions), compiled, graph)
         config = resolve(graph, gather(settings, config_file, assignments, graph))
         recipes = Recipes(settings, definitions, io_managers, config, last=None if last is None else last.recipes)
         is_whole = _is_whole(recipes, graph) if config_file is None and not assignments else False
@@ -216,8 +215,9 @@ def _load(
         if not is_kept or not (settings.state_folder / "manifest").exists():
             is_kept = write_manifest(settings, trace, recipes, definitions, reads)
             if is_kept:
-                keep_compiled(settings.state_folder, codes, definitions.importer)
-                keep_outlook(settings.state_folder, definitions.importer, reads, path)
+                homes = homes_of(definitions, recipes) if may_be_early(definitions.importer, reads, path) else {}
+                keep_compiled(settings.state_folder, replace(compiled, homes=homes), definitions.importer)
+                keep_outlook(settings.state_folder, definitions.importer, reads, path, apart=bool(homes))
             stamps.flush()
 
     return Stage(
@@ -236,7 +236,7 @@ def _load(
         read_folders=frozenset(reads.folders),
         loaded=Loaded(definitions, recipes, reads, trace),
         trace=trace if is_whole and not unkept else None,
-        compiled=codes,
+        known=[compiled],
         kept_modules=definitions.kept,
     )
 

@@ -18,6 +18,7 @@ from assetbuild.load.settings import Settings
 from assetbuild.materialize.build import BuildOptions, default_jobs
 
 if TYPE_CHECKING:
+    from assetbuild.load.compiled import Compiled
     from assetbuild.materialize.pool import WorkerPool
 
 __all__ = ["Ahead"]
@@ -54,22 +55,21 @@ class Ahead:
             return
         self._is_first = not (settings.state_folder / "state.db").exists()
         libraries = libraries_of(str(settings.state_folder))
+        has_all = libraries is not None
         if libraries is None:
             from assetbuild.load.guess import guessed_libraries  # noqa: PLC0415  # for the first build only
 
             libraries = guessed_libraries(settings)
-        self._pool().warm(1, libraries)  # after an edit it may be one asset that runs
+        self._pool().warm(1, libraries, has_all=has_all)  # after an edit it may be one asset that runs
 
-    def imported(
-        self, settings: Settings, bundle: Mapping[str, bytes], codes: Mapping[str, bytes], graph: Graph
-    ) -> None:
+    def imported(self, settings: Settings, bundle: Mapping[str, bytes], compiled: Compiled, graph: Graph) -> None:
         """Hear that it is imported: workers import it too, while the main process goes on."""
         if self._options.jobs == 0 and self._options.pool is None:
             return
         from assetbuild.materialize.task import WorkerSetup  # noqa: PLC0415  # as in _pool
 
         pool = self._pool()
-        pool.renew(WorkerSetup(settings, bundle, codes), graph)
+        pool.renew(WorkerSetup(settings, bundle, compiled), graph)
         if self._is_first:
             pool.warm(sum(graph.assets.keys().isdisjoint(graph.upstream(key)) for key in graph.assets))
 

@@ -28,6 +28,7 @@ from assetbuild.record.state import Record
 from assetbuild.store.publish import remove_leftovers
 
 if TYPE_CHECKING:
+    from assetbuild.load.compiled import Compiled
     from assetbuild.materialize.cancel import Cancel
     from assetbuild.materialize.pool import WorkerPool
 
@@ -64,7 +65,7 @@ class Loaded:
     settings: Settings
     graph: Graph
     bundle: Mapping[str, bytes]
-    codes: Mapping[str, bytes] = field(default_factory=dict)
+    compiled: Compiled | None = None
     config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
@@ -140,7 +141,7 @@ def _run(
     with catching_interrupts() as interrupt, closing(locks):
         if has_workers:
             pool: Any = options.pool or WorkerPool(jobs)
-            pool.renew(WorkerSetup(loaded.settings, loaded.bundle, loaded.codes), loaded.graph)
+            pool.renew(WorkerSetup(loaded.settings, loaded.bundle, loaded.compiled), loaded.graph)
         else:
             # Imported here: the main process runs no asset otherwise.
             from assetbuild.materialize.inline import InlinePool  # noqa: PLC0415

@@ -90,6 +90,8 @@ def make_jobs(planner: Planner, planned: Planned, graph: Graph, duration: Callab
         if may_hold and any(_is_held(planner, key, held) for key in group):
             held.update(group)
             continue
+        if not any(planned.states[key].decisions for key in group):
+            continue  # fresh: nothing of the asset has to be known
         for places in _calls(planner, planned, group, graph.assets[group[0]].definition.batch):
             job = Job(group, places, planned.states[group[0]], order=len(jobs))
             job.left.update(job.outputs)

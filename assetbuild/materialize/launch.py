@@ -22,8 +22,18 @@ __all__ = ["Launched", "launch_early", "take_early"]
 class Launched:
     """A process that waits for its setup and imports libraries meanwhile, with our ends of what connects it with us."""
 
-    def __init__(self, environment: Mapping[str, str], *, threads: bool, libraries: Sequence[str] = ()) -> None:
-        """Start the process. Raises OSError where that cannot be done."""
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        *,
+        threads: bool,
+        libraries: Sequence[str] = (),
+        has_all: bool = False,
+    ) -> None:
+        """Start the process; ``has_all`` says that the libraries are all that any module of the project imports.
+
+        Raises OSError where that cannot be done.
+        """
         self.environment = environment
         self.threads = threads
         self.libraries = tuple(libraries)
@@ -31,7 +41,7 @@ class Launched:
         self.mailbox = Mailbox.new()
         lifeline, self.lifeline = os.pipe()
         descriptors = (theirs.fileno(), lifeline, self.mailbox.fileno())
-        kind = "threads" if threads else "tasks"
+        kind = "threads" if threads else "prepared" if has_all else "tasks"
         module = "assetbuild.materialize.worker"
         self.process = subprocess.Popen(  # noqa: S603  # our own interpreter and module
             [sys.executable, "-m", module, *map(str, descriptors), kind, *libraries],
@@ -49,9 +59,12 @@ _early: list[Launched] = []
 
 
 def launch_early(libraries: Sequence[str]) -> None:
-    """Start a process before anything else is known, for the first worker that is asked for; it ends with this one."""
+    """Start a process before anything else is known, for the first worker that is asked for; it ends with this one.
+
+    The libraries are all that any module of the project imports.
+    """
     try:
-        _early.append(Launched(dict(os.environ), threads=False, libraries=libraries))
+        _early.append(Launched(dict(os.environ), threads=False, libraries=libraries, has_all=True))
     except OSError:
         return  # then the build will say it
 

@@ -48,13 +48,14 @@ class WorkerPool:
         self._environment = dict(os.environ)
         self._workers: list[WorkerProcess] = []
 
-    def warm(self, count: int | None = None, libraries: Sequence[str] = ()) -> None:
+    def warm(self, count: int | None = None, libraries: Sequence[str] = (), *, has_all: bool = False) -> None:
         """Start workers ahead, so that they load the project while nothing runs yet; all of them unless said.
 
-        Before there is a setup they import these libraries, which the project will most likely need.
+        Before there is a setup they import these libraries, which the project will most likely need; or which are
+        all that its modules import.
         """
         for _ in range(len(self._workers), min(self.jobs, self.jobs if count is None else count)):
-            self._spawn(libraries=libraries)
+            self._spawn(libraries=libraries, has_all=has_all)
 
     def renew(self, setup: WorkerSetup, loaded: object = None) -> None:
         """Begin another build: from now on workers run this code.
@@ -204,8 +205,8 @@ class WorkerPool:
         self._workers.remove(worker)
         worker.kill()
 
-    def _spawn(self, *, threads: bool = False, libraries: Sequence[str] = ()) -> WorkerProcess:
-        worker = start_worker(self._environment, threads=threads, libraries=libraries)
+    def _spawn(self, *, threads: bool = False, libraries: Sequence[str] = (), has_all: bool = False) -> WorkerProcess:
+        worker = start_worker(self._environment, threads=threads, libraries=libraries, has_all=has_all)
         if self.setup is not None and hides(worker.libraries, self.setup.bundle):
             worker.kill()
             worker = start_worker(self._environment, threads=threads)

@@ -158,7 +158,9 @@ class WorkerProcess:
             os.close(self.alive)
 
 
-def start_worker(environment: Mapping[str, str], *, threads: bool, libraries: Sequence[str] = ()) -> WorkerProcess:
+def start_worker(
+    environment: Mapping[str, str], *, threads: bool, libraries: Sequence[str] = (), has_all: bool = False
+) -> WorkerProcess:
     """Start a process that waits for its setup, and imports these libraries meanwhile."""
     early = None if threads else take_early()
     if early is not None:
@@ -166,7 +168,7 @@ def start_worker(environment: Mapping[str, str], *, threads: bool, libraries: Se
         if early.environment == environment and early.process.poll() is None:
             return worker
         worker.kill()
-    return _worker(Launched(environment, threads=threads, libraries=libraries))
+    return _worker(Launched(environment, threads=threads, libraries=libraries, has_all=has_all))
 
 
 def _worker(launched: Launched) -> WorkerProcess:

@@ -83,9 +83,12 @@ class Outcomes(Sequence[Outcome]):
         """Return how many assets had each outcome."""
         counted: Counter[str] = Counter()
         # A plan that was made anew on the way has what ran before as fresh: what is known goes first.
-        known = Counter(asset for asset, _ in self.known)
+        known = {asset for asset, _ in self.known}
         for part in self._plan.assets:
-            if not known[part.asset]:
+            if part.asset not in known:
+                if part.keys is None and not part.decisions:
+                    counted["fresh"] += 1
+                    continue
                 counted["fresh"] += len(part.listed) - len(part.decisions)
                 counted.update(self._at(part, place).outcome for place in part.decisions)
             else:

@@ -22,6 +22,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from assetbuild.errors import AssetbuildError
+from assetbuild.graph.model import Graph
+from assetbuild.load.compiled import Compiled
 from assetbuild.load.definitions import load_definitions
 from assetbuild.load.errors import user_traceback
 from assetbuild.materialize.mailbox import Mailbox
@@ -39,8 +41,11 @@ _LITTER_MOST = 50
 """After so many loads without a second's rest the modules of earlier ones are collected in any case."""
 
 
-def serve(pipe: Connection, lifeline: int, mailbox: int, *, threads: bool, libraries: Sequence[str] = ()) -> None:
-    """Answer the parent's messages until its pipe closes; import libraries before there are any."""
+def serve(pipe: Connection, lifeline: int, mailbox: int, *, kind: str, libraries: Sequence[str] = ()) -> None:
+    """Answer the parent's messages until its pipe closes; import libraries before there are any.
+
+    A worker of the kind "threads" runs tasks in threads; one that is "prepared" gets all libraries of the project.
+    """
     for inherited in (pipe.fileno(), lifeline, mailbox):  # not by what an asset starts: os.system closes nothing
         os.set_inheritable(inherited, False)  # noqa: FBT003  # takes no keywords
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -48,15 +53,16 @@ def serve(pipe: Connection, lifeline: int, mailbox: int, *, threads: bool, libra
     nowhere = os.open(os.devnull, os.O_WRONLY)
     _redirect(nowhere)
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a real stream, as the process began
-    kind = Service
-    if threads:
+    made = Service
+    if kind == "threads":
         from assetbuild.materialize.threads import ThreadedService  # noqa: PLC0415  # it is a Service
 
-        kind = ThreadedService
+        made = ThreadedService
     with suppress(EOFError):
-        service = kind(pipe, Mailbox.of(mailbox), nowhere)
+        service = made(pipe, Mailbox.of(mailbox), nowhere)
+        service.is_prepared = kind == "prepared"
         if libraries:
-            service.prepare(libraries)
+            service.import_early(libraries)
         service.serve()
 
 
@@ -76,8 +82,10 @@ class Service:
         self._runtime: Runtime | None = None
         self._litter = 0
         self._first: bytes | None = None
+        self.is_prepared = False
+        """Whether all libraries are there that any module of the project imports, so that one may be loaded apart."""
 
-    def prepare(self, libraries: Sequence[str]) -> None:
+    def import_early(self, libraries: Sequence[str]) -> None:
         """Import libraries, and receive the first message meanwhile: a parent with a long one would wait."""
         receiver = threading.Thread(target=self._receive_first)
         receiver.start()
@@ -131,17 +139,26 @@ class Service:
             self._litter += 1
         io_managers = IOManagers(settings.root, settings.root / settings.warehouse, settings.io_managers)
         try:
-            definitions = load_definitions(
-                settings, io_managers, bundle=setup.bundle, codes=setup.codes, on_demand=True
-            )
+            graph = self._graph(setup, io_managers)
         except AssetbuildError as error:
             return str(error)
         objects = Objects(settings.state_folder / "objects")
-        self._setup, self._runtime = setup, Runtime(settings, definitions.graph, io_managers, objects)
+        self._setup, self._runtime = setup, Runtime(settings, graph, io_managers, objects)
         self._environment = Environment()
         gc.freeze()  # the modules stay: no collection has to look at them
         gc.enable()
         return None
+
+    def _graph(self, setup: WorkerSetup, io_managers: IOManagers) -> Graph:
+        compiled = setup.compiled or Compiled()
+        if compiled.homes and self.is_prepared and self._setup is None:
+            # Imported here: seldom.
+            from assetbuild.load.apart import graph_apart  # noqa: PLC0415
+
+            return graph_apart(setup.settings, compiled.homes, bundle=setup.bundle, codes=compiled.codes)
+        return load_definitions(
+            setup.settings, io_managers, bundle=setup.bundle, codes=compiled.codes, on_demand=True
+        ).graph
 
     def _tidy(self) -> None:
         """Let go of the modules of earlier loads, when there is time: nobody collects what is frozen."""
@@ -164,10 +181,12 @@ class Service:
 
     def run(self, number: int, task: Task) -> None:
         """Run a task to its end, and send its result."""
-        assert self._setup is not None  # noqa: S101  # the pool sends it first
+        assert self._runtime is not None  # noqa: S101  # the pool sends the setup first
+        os.chdir(self._runtime.settings.root)
+        with suppress(Exception):  # then it comes again, where it is told
+            self._runtime.graph.assets[task.asset]  # what has to be loaded for it is no part of its run
         log = self._opened(task.log)
         _redirect(log)
-        os.chdir(self._setup.settings.root)
         if task.has_timeout:
             self.send(number, Began())
         result = self.result_of(number, task)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from assetbuild.dataclass import dataclass, field
+from assetbuild.load.compiled import Compiled
 from assetbuild.load.settings import Settings
 
 __all__ = [
@@ -42,8 +43,8 @@ class WorkerSetup:
 
     settings: Settings
     bundle: Mapping[str, bytes]
-    codes: Mapping[str, bytes] = field(default_factory=dict, compare=False)
-    """What the parent compiled of them, marshalled; what is not there the worker compiles itself."""
+    compiled: Compiled | None = field(default=None, compare=False)
+    """What the parent compiled of them; what is not there the worker compiles itself."""
 
 
 @_pickled_as_call

@@ -16,4 +16,4 @@ if __name__ == "__main__":
 
     pipe, lifeline, mailbox = map(int, sys.argv[1:4])
     kind, *libraries = sys.argv[4:]
-    serve(Connection(pipe), lifeline, mailbox, threads=kind == "threads", libraries=libraries)
+    serve(Connection(pipe), lifeline, mailbox, kind=kind, libraries=libraries)

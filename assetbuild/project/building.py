@@ -91,8 +91,8 @@ def _build(planning: Planning, options: BuildOptions, *, wait: bool) -> Report |
         if bundle is None:
             opened.forget()
             return None
-        codes = stage.codes() if bundle else {}
-        loaded = Loaded(stage.settings, stage.graph, bundle, codes, stage.config)
+        compiled = stage.compiled() if bundle else None
+        loaded = Loaded(stage.settings, stage.graph, bundle, compiled, stage.config)
         with old_objects_aside():
             report = run_build(planner, planned, loaded, replace(options, meanwhile=keep), new_run_id())
     if planned.plan.is_fresh:  # no worker was started, beside which it could be done

@@ -181,7 +181,8 @@ main(["--project", sys.argv[1], "materialize"])
 """
     killed = subprocess.run([sys.executable, "-c", code, str(project.root)], capture_output=True, check=False)
     assert killed.returncode == -signal.SIGKILL
-    assert [path.name.partition("-")[0] for path in project.path(".assetbuild/tmp").iterdir()] == [name]
+    left = {path.name.partition("-")[0] for path in project.path(".assetbuild/tmp").iterdir()}
+    assert name in left <= {name, "a"}  # its worker may have been writing, too
     project.run("materialize")
     assert list(project.path(".assetbuild/tmp").iterdir()) == []
     assert list(project.path(".assetbuild").glob("*.tmp")) == []

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import gc
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -124,6 +124,10 @@ class CodeFingerprinter:
         """Return the syntax tree of a first-party file that was loaded; None when it is not held."""
         index = self._modules.index(path)
         return None if index is None else index.tree
+
+    def are_quiet(self, paths: Iterable[str]) -> bool:
+        """Return whether importing these first-party files does nothing but define."""
+        return all(index is not None and index.is_quiet for index in map(self._modules.index, paths))
 
     @property
     def is_told_by_names(self) -> bool:

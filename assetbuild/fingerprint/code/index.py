@@ -21,6 +21,7 @@ from typing import Final, TypeAlias
 
 from assetbuild.dataclass import dataclass, field
 from assetbuild.fingerprint.code.names import ImportTarget
+from assetbuild.fingerprint.code.quiet import is_quiet
 from assetbuild.fingerprint.code.source import SourceFile
 
 __all__ = ["FileIndex", "FunctionNode", "Shelf", "Statement", "distinct", "first_line"]
@@ -117,6 +118,7 @@ class FileIndex:
         self._functions: _FunctionTable = {}
         self._classes: dict[str, list[ast.ClassDef]] = {}
         self._away: dict[tuple[int, str], Block] = {}
+        self.is_quiet = is_quiet(self.tree)
         self.has_walrus = b":=" in source.data
         self._has_lambdas = b"lambda" in source.data
         self._walk(self.tree.body, "")
