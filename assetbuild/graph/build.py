@@ -99,6 +99,7 @@ class _GraphBuilder:
             Source(d.key, d, self.partitions.of(d.key)) for d in self.definitions if isinstance(d, SourceDefinition)
         ]
         ordered = self._ordered({asset.key: asset for asset in assets})
+        self.places.clear()  # what is made from all definitions does not wait for a garbage collection
         automations = self._automations(Graph(assets, sources))
         if self.problems:
             raise DefinitionError(*self.problems)

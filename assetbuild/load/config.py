@@ -115,7 +115,9 @@ def resolve(graph: Graph, values: ConfigValues) -> ResolvedConfig:
     for key, asset in graph.assets.items():
         if id(asset.definition) not in checked:
             checked[id(asset.definition)] = _resolve_one(asset, values, problems, secrets)
-        raw[key], parts[key] = checked[id(asset.definition)]
+        table, said = checked[id(asset.definition)]
+        if table or said:  # most assets take none
+            raw[key], parts[key] = table, said
     if problems:
         raise UsageError(*problems)
     return ResolvedConfig(raw, parts, frozenset(secrets))

@@ -44,7 +44,7 @@ def load_definitions(  # noqa: PLR0913  # what to load, from which bytes, after 
     """Import every module of ``definitions`` and return the graph of what they declare.
 
     With a ``bundle`` (absolute path to bytes) exactly those bytes are compiled, whatever lies on the disk; ``codes``
-    are the modules of them that this very interpreter has compiled before, marshalled.
+    are the modules of them that this very interpreter has compiled before, packed.
 
     With the ``previous`` definitions of this process, modules stay that cannot hold anything of one that changed:
     ``moved`` names the files that changed, all else that loading read being as it was; with a bundle it is not needed.

@@ -16,6 +16,7 @@ import marshal
 import os
 import sys
 import traceback
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -51,7 +52,7 @@ class Importer(importlib.abc.MetaPathFinder):
     ) -> None:
         """Take the project folder, more folders to import from, and bytes to use in place of what is on disk.
 
-        ``codes`` are files of the bundle as they were compiled by this very interpreter, marshalled.
+        ``codes`` are files of the bundle as this very interpreter compiled them, packed (``load/compiled.py``).
         The journal is that of a load of which some modules stay.
         """
         self.journal = Journal() if journal is None else journal
@@ -171,7 +172,7 @@ class Importer(importlib.abc.MetaPathFinder):
     def compiled(self, path: str) -> CodeType | None:
         """Return a file's code when another process of this interpreter has compiled it."""
         data = self._codes.pop(path, None)
-        return None if data is None else marshal.loads(data)  # noqa: S302  # from the parent process
+        return None if data is None else marshal.loads(zlib.decompress(data))  # noqa: S302  # from the parent process
 
     # -- the finder ------------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """The leaves: what is needed to take an edit of asset functions into the manifest without importing the user's code.
 
     .assetbuild/leaves    header line, hash of the manifest it belongs to, hash of the rest, marshal of a dict:
-                          path of a module -> (its outline, the names that it binds, its leaves by name)
+                          path of a module -> marshal of (its outline, the names that it binds, its leaves by name)
 
 Most edits change the body of an asset function, and nothing else. Such a function is a leaf when it stands at the top
 level of its module, only assetbuild's own decorators are on it, and no code of the project names it: then nothing ran
@@ -18,13 +18,15 @@ import ast
 import importlib.util
 import marshal
 import textwrap
-from collections.abc import Callable, Container, Mapping
+from collections import Counter
+from collections.abc import Callable, Container, Iterable, Mapping
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from assetbuild import __version__
 from assetbuild.dataclass import dataclass, replace
+from assetbuild.fingerprint.code.shapes import Shape, shape_of
 from assetbuild.fingerprint.code.source import FirstParty
 from assetbuild.fingerprint.encoding import digest, hash_bytes
 from assetbuild.fingerprint.recipe import Recipe, Shown
@@ -36,10 +38,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Edited", "Leaves", "edited", "leaves_of", "packed", "relative_shifts", "unpacked"]
 
-Leaves: TypeAlias = dict[str, tuple[Any, ...]]
-"""Path to (hash of the outline, ranges of lines, bound names, leaves by name)."""
+Leaves: TypeAlias = dict[str, bytes]
+"""Path to (hash of the outline, ranges of lines, bound names, leaves by name), marshalled."""
 
-_HEADER: Final = f"assetbuild leaves 1 {__version__}\n".encode()
+_HEADER: Final = f"assetbuild leaves 2 {__version__}\n".encode()
 _KINDS: Final = 0x20 | 0x80 | 0x100 | 0x200 | 0x0C
 """The flags of code that say what calling it gives: a generator, a coroutine; and how it takes arguments."""
 _SOURCE_READERS: Final = frozenset(
@@ -53,7 +55,8 @@ class _Outline:
 
     version: str
     ranges: tuple[tuple[int, int], ...]
-    functions: dict[str, tuple[ast.FunctionDef | ast.AsyncFunctionDef, str]]
+    bodies: dict[str, str]
+    """The hash of each leaf's body."""
     lines: list[str]
 
 
@@ -91,48 +94,48 @@ def leaves_of(recipes: Recipes, definitions: Definitions, reads: Reads) -> Leave
             return {}
         for word in words:
             named.setdefault(word, set()).add(name)
-    paths = [entry.path for entry in entries.values()]
+    paths = Counter(entry.path for entry in entries.values())
     keys: dict[int, list[str]] = {}
+    possible: dict[str, dict[str, str]] = {}
     for key, asset in definitions.graph.assets.items():
-        keys.setdefault(id(asset.definition.function), []).append(key)
-    found: dict[str, dict[str, tuple[Any, ...]]] = {}
-    for asset in definitions.graph.assets.values():
         function = asset.definition.function
+        keys.setdefault(id(function), []).append(key)
         if not isinstance(function, FunctionType) or function.__name__ in named or asset.definition.code_version:
             continue
         module = entries.get(function.__module__)
         if module is None or module.path != function.__code__.co_filename or asset.definition.checks:
             continue
-        if module.path in reads.modules or paths.count(module.path) > 1:  # its text was read, or it was loaded twice
+        if module.path in reads.modules or paths[module.path] > 1:  # its text was read, or it was loaded twice
             continue
-        leaf = recipes.leaf(asset.key)
-        if leaf is not None:
-            flags = function.__code__.co_flags & _KINDS
-            own = {key: tuple(recipes.own(key).items()) for key in keys[id(function)]}
-            found.setdefault(module.path, {})[function.__name__] = (own, flags, leaf)
+        possible.setdefault(module.path, {})[function.__name__] = key
     kept: Leaves = {}
-    for path, leaves in found.items():
-        outline = _outline(definitions.importer.files[path].data, leaves, recipes.tree(path))
-        module_names = next(vars(entry.module) for entry in entries.values() if entry.path == path)
-        if outline is not None:
-            whole = {name: (*leaves[name], outline.functions[name][1]) for name in outline.functions}
-            kept[path] = (outline.version, outline.ranges, tuple(map(str, module_names)), whole)
-        outline = None  # its trees go before those of the next file come
+    for entry in entries.values():
+        leaves: dict[str, tuple[Any, ...]] = {}
+        for name, key in possible.get(entry.path, {}).items():
+            leaf, function = recipes.leaf(key), definitions.graph.assets[key].definition.function
+            if leaf is not None:
+                own = {key: tuple(recipes.own(key).items()) for key in keys[id(function)]}
+                leaves[name] = (own, function.__code__.co_flags & _KINDS, leaf)
+        if leaves:
+            outline = _outline(definitions.importer.files[entry.path].data, leaves, recipes.shapes(entry.path))
+            whole = {name: (*leaves[name], body) for name, body in outline.bodies.items()}
+            content = (outline.version, outline.ranges, tuple(map(str, vars(entry.module))), whole)
+            kept[entry.path] = marshal.dumps(content)
     return kept
 
 
-def packed(leaves: Leaves, manifest: bytes) -> bytes:
+def packed(leaves: Leaves, manifest: Iterable[bytes]) -> tuple[bytes, ...]:
     """Return the bytes of the file for the bytes of the manifest that it belongs to."""
     data = marshal.dumps(leaves)
-    return b"".join((_HEADER, hash_bytes((manifest,)).encode(), hash_bytes((data,)).encode(), data))
+    return _HEADER, hash_bytes(manifest).encode(), hash_bytes((data,)).encode(), data
 
 
-def unpacked(data: bytes, manifest: bytes) -> Leaves:
+def unpacked(data: bytes, manifest: Iterable[bytes]) -> Leaves:
     """Return the leaves; none when they are damaged or belong to another manifest."""
     head, rest = data[: len(_HEADER)], data[len(_HEADER) :]
     if (
         head != _HEADER
-        or rest[:32] != hash_bytes((manifest,)).encode()
+        or rest[:32] != hash_bytes(manifest).encode()
         or rest[32:64] != hash_bytes((rest[64:],)).encode()
     ):
         return {}
@@ -156,27 +159,31 @@ def _take_in(path: str, result: Edited, recipe_of: Callable[[str], Recipe]) -> b
     from assetbuild.fingerprint.code.closure import CODE_SCHEME  # noqa: PLC0415  # only after an edit
     from assetbuild.fingerprint.code.leaf import again  # noqa: PLC0415
 
-    version, ranges, bound, kept = result.leaves[path]
+    version, ranges, bound, kept = marshal.loads(result.leaves[path])  # noqa: S302  # our own file, and whole
     try:
         data = Path(path).read_bytes()
-    except OSError:
+        tree = ast.parse(data)
+        outline = _outline(data, kept, map(shape_of, tree.body))
+    except (OSError, SyntaxError, ValueError):
         return False
-    outline = _outline(data, kept)
-    if outline is None or outline.version != version or outline.functions.keys() != kept.keys():
+    if outline.version != version or outline.bodies.keys() != kept.keys():
         return False
     shift = _shift(ranges, outline.ranges)
     if shift:
         result.shifts[path] = shift
     names_of_module = frozenset(bound)
     now = dict(kept)
-    for name, (tree, body) in outline.functions.items():
-        own, flags, (leaf, subject, names), before = kept[name]
+    for function, (first, last) in zip(tree.body, outline.ranges, strict=True):
+        if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)) or function.name not in outline.bodies:
+            continue
+        name, body = function.name, outline.bodies[function.name]
+        own, flags, packed_leaf, before = kept[name]
         if body == before:
             continue
-        told = again(leaf, tree, names_of_module, CODE_SCHEME, has_walrus=b":=" in data)
-        if told is None or _flags(tree, path) != flags:
+        leaf, subject, names = marshal.loads(packed_leaf)  # noqa: S302  # our own file, and whole
+        told = again(leaf, function, names_of_module, CODE_SCHEME, has_walrus=b":=" in data)
+        if told is None or _flags(function, path) != flags:
             return False
-        first, last = _first_line(tree), tree.end_lineno or 0
         text = textwrap.dedent("\n".join(outline.lines[first - 1 : last])).strip("\n")
         part = digest("code-part", ["function", told[1], [list(pair) for pair in names]])
         for key, said in own.items():
@@ -191,60 +198,30 @@ def _take_in(path: str, result: Edited, recipe_of: Callable[[str], Recipe]) -> b
                     part: text,
                 },
             )
-        now[name] = (own, flags, (leaf, subject, names), body)
+        now[name] = (own, flags, packed_leaf, body)
     result.versions[path] = hash_bytes((data,))
-    result.leaves[path] = (version, outline.ranges, bound, now)
+    result.leaves[path] = marshal.dumps((version, outline.ranges, bound, now))
     return True
 
 
-def _outline(data: bytes, leaves: Container[str], tree: ast.Module | None = None) -> _Outline | None:
-    """Return the outline of a file whose leaves have these names; None when it is not valid Python."""
-    try:
-        tree = tree or ast.parse(data)
-        lines = importlib.util.decode_source(data).split("\n")
-    except (SyntaxError, ValueError):
-        return None
+def _outline(data: bytes, leaves: Container[str], shapes: Iterable[Shape]) -> _Outline:
+    """Return the outline of a file whose statements have these shapes, and its leaves these names."""
+    lines = importlib.util.decode_source(data).split("\n")
     said: list[str] = []
     ranges: list[tuple[int, int]] = []
-    functions: dict[str, tuple[ast.FunctionDef | ast.AsyncFunctionDef, str]] = {}
+    bodies: dict[str, str] = {}
     doubtful: set[str] = set()
-    for node in tree.body:
-        first, last = _first_line(node), node.end_lineno or node.lineno
+    for name, first, last, begin in shapes:
         ranges.append((first, last))
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name in leaves:
-            begin = _body_begins(node)
-            if begin is not None and node.name not in functions and node.name not in doubtful:
+        if name and name in leaves:
+            if begin and name not in bodies and name not in doubtful:
                 said.append("def\0" + "\n".join(lines[first - 1 : begin - 1]))
-                functions[node.name] = node, hash_bytes(("\n".join(lines[begin - 1 : last]).encode(),))
+                bodies[name] = hash_bytes(("\n".join(lines[begin - 1 : last]).encode(),))
                 continue
-            functions.pop(node.name, None)
-            doubtful.add(node.name)
+            bodies.pop(name, None)
+            doubtful.add(name)
         said.append("text\0" + "\n".join(lines[first - 1 : last]))
-    return _Outline(digest("outline", said), tuple(ranges), functions, lines)
-
-
-def _body_begins(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int | None:
-    """Return the line where the body begins after the docstring; None where that is no line of its own."""
-    body = node.body
-    if (
-        isinstance(body[0], ast.Expr)
-        and isinstance(body[0].value, ast.Constant)
-        and isinstance(body[0].value.value, str)
-    ):
-        before, body = body[0].end_lineno or 0, body[1:]
-    else:
-        given = node.args
-        parts = (
-            *given.posonlyargs, *given.args, *given.kwonlyargs, *given.defaults, *given.kw_defaults, given.vararg,
-            given.kwarg, node.returns,
-        )  # fmt: skip
-        before = max([node.lineno, *(part.end_lineno or 0 for part in parts if part is not None)])
-    return before + 1 if body and _first_line(body[0]) > before else None
-
-
-def _first_line(node: ast.AST) -> int:
-    lines: list[int] = [decorator.lineno for decorator in getattr(node, "decorator_list", ())]
-    return min([getattr(node, "lineno", 1), *lines])
+    return _Outline(digest("outline", said), tuple(ranges), bodies, lines)
 
 
 def _shift(before: tuple[tuple[int, int], ...], now: tuple[tuple[int, int], ...]) -> dict[int, int]:

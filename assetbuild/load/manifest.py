@@ -132,7 +132,7 @@ def read_manifest(
         if now is None:
             return None
         kept, leaves = now
-        keep = functools.partial(_write, settings, kept, leaves)
+        keep = functools.partial(_write, settings, _content(kept), lambda: leaves)
     elif moved is None:
         return None
     graph = KeptGraph(kept.graph)
@@ -159,25 +159,28 @@ def write_manifest(settings: Settings, trace: Trace, recipes: Recipes, definitio
     graph = definitions.graph
     try:
         modules = {path: file.version for path, file in definitions.importer.files.items()}
-        kept = _Kept(trace, modules, packed_graph(graph), packed_recipes(recipes, graph.assets))
+        content = _content(_Kept(trace, modules, packed_graph(graph), packed_recipes(recipes, graph.assets)))
     except (pickle.PicklingError, TypeError, AttributeError, ValueError):
         forget_manifest(settings)
     else:
-        _write(settings, kept, leaves_of(recipes, definitions, reads))
+        _write(settings, content, functools.partial(leaves_of, recipes, definitions, reads))
     return True
 
 
-def _write(settings: Settings, kept: _Kept, leaves: Leaves) -> None:
+def _content(kept: _Kept) -> bytes:
+    t = kept.trace
+    trace = (t.settings, t.python, t.files, t.folders, t.env, t.installed)
+    return marshal.dumps((trace, kept.modules, kept.graph, kept.recipes))
+
+
+def _write(settings: Settings, content: bytes, leaves: Callable[[], Leaves]) -> None:
     from assetbuild.load.leaves import packed  # noqa: PLC0415  # only after loading, or an edit
     from assetbuild.store.objects import replace_file  # noqa: PLC0415
 
+    chunks = (_header(), b"\n", hash_bytes((content,)).encode(), content)
     try:
-        t = kept.trace
-        trace = (t.settings, t.python, t.files, t.folders, t.env, t.installed)
-        content = marshal.dumps((trace, kept.modules, kept.graph, kept.recipes))
-        data = b"".join((_header(), b"\n", hash_bytes((content,)).encode(), content))
-        for name, content in (("manifest", data), ("leaves", packed(leaves, data))):
-            replace_file(settings.state_folder / name, content)
+        replace_file(settings.state_folder / "manifest", *chunks)
+        replace_file(settings.state_folder / "leaves", *packed(leaves(), chunks))
     except (OSError, TypeError, ValueError):
         forget_manifest(settings)
 
@@ -187,7 +190,7 @@ def _edited(kept: _Kept, moved: frozenset[str], settings: Settings, data: bytes)
     from assetbuild.load.leaves import edited, relative_shifts, unpacked  # noqa: PLC0415  # only after an edit
 
     try:
-        leaves = unpacked((settings.state_folder / "leaves").read_bytes(), data)
+        leaves = unpacked((settings.state_folder / "leaves").read_bytes(), (data,))
     except (OSError, ValueError, EOFError, TypeError):
         return None
     graph = KeptGraph(kept.graph)

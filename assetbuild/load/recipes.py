@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import ast
 import os
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from assetbuild.errors import DefinitionError, Problem
-from assetbuild.fingerprint.code.closure import CodeFingerprinter, LeafFunction, undisturbed
+from assetbuild.fingerprint.code.closure import CodeFingerprinter, undisturbed
 from assetbuild.fingerprint.code.model import CodePart, CodeVersion, Widened
 from assetbuild.fingerprint.code.packages import Packages
+from assetbuild.fingerprint.code.shapes import Shape
 from assetbuild.fingerprint.encoding import digest
 from assetbuild.fingerprint.recipe import Recipe, Shown, build_stem, environment_part, plain_inputs
 from assetbuild.graph.model import Asset
@@ -22,6 +22,9 @@ from assetbuild.store.registry import IOManagers
 
 __all__ = ["Recipes"]
 
+_NOTHING: Final[dict[str, str]] = {}
+_SHOWN: Final = 1_000
+"""The parts that are remembered."""
 _LIBRARIES = frozenset({"duckdb", "pandas", "polars"})
 
 
@@ -36,11 +39,14 @@ class Recipes:
         config: ResolvedConfig,
         *,
         last: Recipes | None = None,
+        sparing: bool = False,
     ) -> None:
         """Take the loaded definitions and their config.
 
         With the ``last`` recipes the code versions of what was declared by modules that stayed are taken over.
+        When ``sparing`` only the recipes are held, and not what they were made from: nothing can be taken over then.
         """
+        self._sparing = sparing
         self._settings = settings
         self._graph = definitions.graph
         self._io_managers = io_managers
@@ -55,10 +61,13 @@ class Recipes:
             import_module=definitions.importer.load,
             first_party=definitions.importer.first_party,
             last=None if last is None else last._fingerprinter,  # noqa: SLF001  # an earlier one of this class
+            sparing=sparing,
         )
         self._packages = Packages(settings.packages)
         self._code: dict[int, CodeVersion | DefinitionError] = {}
         self._recipes: dict[str, Recipe] = {}
+        self._widened: dict[str, tuple[Widened, ...]] = {}
+        self._package_sets: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
         self._stems: dict[str, bytes] = {}
         self._plain: dict[str, tuple[str, ...] | None] = {}
         self._shown: dict[int, tuple[CodePart, Shown, str]] = {}  # parts by their id: assets share what is the same
@@ -92,7 +101,10 @@ class Recipes:
                     self.recipe(key)
                 except DefinitionError as error:
                     problems.extend(problem for problem in error.problems if problem not in problems)
-            self.effects = self._fingerprinter.modules_with_effects()
+            if self.effects is None:
+                self.effects = self._fingerprinter.modules_with_effects()
+                if self._sparing:
+                    self._fingerprinter.forget()
         if problems:
             raise DefinitionError(*problems)
 
@@ -122,10 +134,10 @@ class Recipes:
 
     def widened(self, key: str) -> tuple[Widened, ...]:
         """Return where the asset's code version was widened."""
-        code = self.code(key)
-        return code.widened if code is not None else ()
+        self.recipe(key)
+        return self._widened.get(key, ())
 
-    def code(self, key: str) -> CodeVersion | None:
+    def _code_of(self, key: str) -> CodeVersion | None:
         """Return the code version of an asset with all its detail; None where ``code_version=`` replaces it."""
         definition = self._graph.assets[key].definition
         if definition.code_version is not None:
@@ -143,17 +155,21 @@ class Recipes:
 
     def _make(self, asset: Asset) -> Recipe:
         declared = asset.definition.code_version
-        code = self.code(asset.key)
+        code = self._code_of(asset.key)
         names = {*asset.definition.env, *(code.env if code is not None else ())}
         parts, texts = self._code_parts(code)
-        libraries = self._libraries(asset) if code is not None else {}
+        packages = {**code.packages, **self._libraries(asset)} if code is not None else {}
+        if code is not None and code.widened:
+            self._widened[asset.key] = code.widened
+        if self._sparing and len(asset.siblings) == 1:  # else others need it
+            self._code.pop(id(asset.definition), None)
         return Recipe(
             code_version=digest("code", [declared, None if code is None else code.version, self.own(asset.key)]),
-            code={**parts, **_own_parts(asset, self._settings)},
+            code=parts | _own_parts(asset, self._settings),
             texts=texts,
-            packages={**code.packages, **libraries} if code is not None else {},
+            packages=self._package_sets.setdefault(tuple(packages.items()), packages),
             config=self._config.get(asset.key, {}),
-            env={name: environment_part(os.environ.get(name)) for name in sorted(names)},
+            env={name: environment_part(os.environ.get(name)) for name in sorted(names)} if names else _NOTHING,
             io_manager=self._manager(asset.out.io_manager),
             declared=declared,
         )
@@ -181,14 +197,15 @@ class Recipes:
         """Whether no code version counts whole modules or files."""
         return self._fingerprinter.is_told_by_names
 
-    def tree(self, path: str) -> ast.Module | None:
-        """Return the syntax tree of a first-party file that was loaded; None when it is not held."""
-        return self._fingerprinter.tree(path)
+    def shapes(self, path: str) -> Iterable[Shape]:
+        """Return what the statements of a first-party file look like from outside, in order."""
+        return self._fingerprinter.shapes(path)
 
-    def leaf(self, key: str) -> LeafFunction | None:
+    def leaf(self, key: str) -> bytes | None:
         """Return what is needed to tell an asset's code version again from its source alone, where that suffices."""
-        code = self.code(key)
-        return None if code is None else self._fingerprinter.leaf(self._graph.assets[key].definition.function, code)
+        definition = self._graph.assets[key].definition
+        code = self._code.get(id(definition))
+        return self._fingerprinter.leaf(definition.function, code if isinstance(code, CodeVersion) else None)
 
     def _libraries(self, asset: Asset) -> dict[str, str]:
         """Return the libraries whose objects the inputs are given as: a body may call their methods and name none."""
@@ -201,6 +218,8 @@ class Recipes:
         texts: dict[str, str] = {}
         for subject, part in (code.parts if code is not None else {}).items():
             if id(part) not in self._shown:
+                if len(self._shown) >= _SHOWN:
+                    self._shown.clear()
                 self._shown[id(part)] = part, *self._part_shown(part)
             _, parts[subject], text = self._shown[id(part)]
             if text:

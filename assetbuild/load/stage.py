@@ -116,10 +116,12 @@ def load_stage(  # noqa: PLR0913  # what to load and how much of it, after what,
     previous: Stage | None = None,
     follower: Follower | None = None,
     keep: bool = True,
+    sparing: bool = False,
 ) -> Stage:
     """Load a project; with ``functions`` its modules are imported in any case.
 
     What was imported is kept for the next command, unless the caller wants to do that later (``Stage.keep``).
+    A ``sparing`` stage is for one command: it takes half of the memory, and a reload from it fingerprints all anew.
 
     With the ``previous`` stage of this process only modules that an edit affects are executed again, and only what
     they declare is fingerprinted again. When it does not load, the modules of the previous stage are in place again.
@@ -155,7 +157,7 @@ def load_stage(  # noqa: PLR0913  # what to load and how much of it, after what,
     from assetbuild.fingerprint.code.closure import undisturbed  # noqa: PLC0415  # with a manifest it is not needed
 
     with undisturbed():  # what is loaded stays: to search it for garbage takes longer than to load it
-        stage = _load(settings, io_managers, config_file, assignments, previous, follower)
+        stage = _load(settings, io_managers, config_file, assignments, previous, follower, sparing=sparing)
     return _kept(stage) if keep else stage
 
 
@@ -165,13 +167,15 @@ def _kept(stage: Stage) -> Stage:
     return stage
 
 
-def _load(
+def _load(  # noqa: PLR0913  # as load_stage
     settings: Settings,
     io_managers: IOManagers,
     config_file: Path | None,
     assignments: Sequence[str],
     previous: Stage | None,
     follower: Follower | None,
+    *,
+    sparing: bool,
 ) -> Stage:
     if follower is not None:
         follower.importing(settings)
@@ -197,7 +201,8 @@ def _load(
             if follower is not None:
                 follower.imported(settings, _sources(definitions), compiled, graph)
         config = resolve(graph, gather(settings, config_file, assignments, graph))
-        recipes = Recipes(settings, definitions, io_managers, config, last=None if last is None else last.recipes)
+        last_recipes = None if last is None else last.recipes
+        recipes = Recipes(settings, definitions, io_managers, config, last=last_recipes, sparing=sparing)
         is_whole = _is_whole(recipes, graph) if config_file is None and not assignments else False
     if last is not None and definitions.kept:
         reads.include(last.reads)

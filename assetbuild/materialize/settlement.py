@@ -251,6 +251,8 @@ class Settlement:
 
     def _pass_on(self, job: Job) -> None:
         """Give back the locks of a job that is done, and let go, or block, what waited for it."""
+        if not job.failed:  # else something of it may still be published
+            job.decisions = {}
         if job.is_locked:
             job.is_locked = False
             for name in job.locks:

@@ -57,7 +57,7 @@ class Edge:
         self.bound = bound
         self.parts_of = parts_of
         self.is_own = is_own
-        self._columns: dict[str, bytes] = {}
+        self._columns: dict[str, bytes] | None = None if given.columns is None else {}
 
     @property
     def is_aligned(self) -> bool:
@@ -132,7 +132,7 @@ class Edge:
 
     def _counted(self, version: str) -> bytes:
         """Return the version that counts of one partition, or value: of the columns that are read."""
-        if self.given.columns is None:
+        if self._columns is None:
             return bytes.fromhex(version)
         if version not in self._columns:
             parts = self.up.parts if isinstance(self.up, SourcePlaces) and self.up.parts else self.parts_of(version)

@@ -173,9 +173,12 @@ class Judge:
         return self._input(edge, Known(version, keys=None if key is None else (key,)))
 
     def _components(self, asset: str, recipe: Recipe, inputs: Iterable[InputVersion]) -> Components:
-        if asset not in self._recipes:
-            self._recipes[asset] = recipe_components(recipe)
-        return {**self._recipes[asset], "inputs": input_components(inputs)}
+        own = self._recipes.get(asset)
+        if own is None:
+            own = recipe_components(recipe)
+            if self.states[asset].keys is not None:
+                self._recipes[asset] = own  # all partitions share it
+        return {**own, "inputs": input_components(inputs)}
 
     def _changes(self, asset: Asset, pointer: Pointer, now: Components) -> tuple[Cause, ...]:
         causes = self._causes(asset.key, self.facts.record.components(pointer.components_id), now)

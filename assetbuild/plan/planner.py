@@ -69,6 +69,7 @@ class Planner:
         self.states: dict[str, AssetState] = {}
         self.edges = Edges(self._edges_of)
         self.judge = Judge(self.facts, self.states, self.edges, self.selected if self.force else frozenset(), self.lost)
+        self._parts_of = self.judge.parts_of  # one for all edges
 
     def plan(self) -> Planned:
         """Judge the selection and everything upstream of it, in build order.
@@ -167,7 +168,7 @@ class Planner:
         down = self.states[asset.key]
         if up.keys is not None and given.mapping is not None and not down.is_open:
             bound = given.mapping.bind(down.keys, up.keys)
-        return Edge(given, up, bound, self.judge.parts_of, is_own=given.key == asset.key)
+        return Edge(given, up, bound, self._parts_of, is_own=given.key == asset.key)
 
     def _current(self, key: str) -> Pointer | None:
         """Return the pointer to an asset's value as the build will leave it; None when it has yet to run."""

@@ -61,6 +61,7 @@ class Opened:
                     functions=functions,
                     follower=self._ahead,
                     keep=self._ahead is None,  # a build does it while its workers start
+                    sparing=stage is None,  # a process that loads again will do so once more
                 )
             return stage
 

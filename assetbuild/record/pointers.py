@@ -54,7 +54,8 @@ class Pointers:
         if place[1] is None:
             self._rows.pop(place[0], None)
         self._known[place] = pointer
-        self._set.setdefault(place[0], set()).add(place[1])
+        if place[1] is not None:
+            self._set.setdefault(place[0], set()).add(place[1])
 
     def __contains__(self, place: Place) -> bool:
         """Return whether anything was ever built there."""

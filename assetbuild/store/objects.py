@@ -177,7 +177,7 @@ class Objects:
         return swept
 
 
-def replace_file(path: Path, data: bytes) -> None:
+def replace_file(path: Path, *chunks: bytes) -> None:
     """Write a file of the state folder in one step, staged where the next build sweeps what a killed one left.
 
     Raises OSError, and then the file is as it was.
@@ -186,7 +186,8 @@ def replace_file(path: Path, data: bytes) -> None:
     try:
         with suppress(FileExistsError):
             staged.parent.mkdir()
-        staged.write_bytes(data)
+        with staged.open("wb") as file:
+            file.writelines(chunks)
         staged.replace(path)
     except OSError:
         with suppress(OSError):

@@ -7,8 +7,8 @@ hash them; here they are put together.
 
 from __future__ import annotations
 
-import ast
 import gc
+import marshal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,6 +23,7 @@ from assetbuild.fingerprint.code.model import CodePart, CodeVersion, Widened
 from assetbuild.fingerprint.code.modules import Modules
 from assetbuild.fingerprint.code.normalise import Keep
 from assetbuild.fingerprint.code.packages import Packages
+from assetbuild.fingerprint.code.shapes import Shape, Shapes
 from assetbuild.fingerprint.code.source import FirstParty, SourceFile
 from assetbuild.fingerprint.code.walk import Walk
 from assetbuild.fingerprint.encoding import Encodable, digest
@@ -46,7 +47,7 @@ class CodeFingerprinter:
     modules as they are then.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # of which project, by which rules, after what
         self,
         root: Path,
         files: Mapping[str, SourceFile],
@@ -55,19 +56,27 @@ class CodeFingerprinter:
         import_module: Callable[[str], ModuleType] | None = None,
         first_party: FirstParty | None = None,
         last: CodeFingerprinter | None = None,
+        sparing: bool = False,
     ) -> None:
         """Take the project folder, the files that were loaded (the importer's live mapping), and the package policy.
 
         From the ``last`` fingerprinter, of an earlier load, what was parsed of files that are the same is taken over.
+        When ``sparing`` it lets go of what it knows of an asset's function as soon as its code version is told.
         """
+        self._sparing = sparing
         self._modules = Modules(first_party or FirstParty(root), files, import_module)
         if last is not None:
             self._modules.take_over(last._modules)  # noqa: SLF001  # an earlier one of this class
         self._packages = Packages(package_policy)
         self._walks: dict[Keep, Walk] = {}
         self._roots: dict[int, tuple[Walk, list[Node]]] = {}
-        self._leaves: dict[int, LeafFunction | None] = {}
+        self._leaves: dict[int, bytes | None] = {}
         self._module_sets: dict[frozenset[str], frozenset[str]] = {}
+        # What is left when all is forgotten.
+        self._is_told_by_names = True
+        self._named: set[int] = set()
+        self._shapes: dict[str, Shapes] = {}
+        self._quiet: frozenset[str] = frozenset()
 
     def code_version(self, function: Callable[..., Any]) -> CodeVersion:
         """Return the code version of an asset's function.
@@ -77,27 +86,52 @@ class CodeFingerprinter:
         """
         with undisturbed():
             code = self._version(function, lambda walk: walk.asset_node(function))
-            if self._modules.are_put_away:  # now, while its tree is held
+            if self._sparing or self._modules.are_put_away:  # now, while its tree is held
                 self._leaves[id(function)] = self._leaf(function, code)
+            if self._sparing:
+                self._let_go(function)
             return code
+
+    def _let_go(self, function: Callable[..., Any]) -> None:
+        """Forget the nodes of an asset's function: no other closure has them, for whoever calls it has another."""
+        self._roots.pop(id(function), None)
+        for walk in self._walks.values():
+            walk.forget_asset(function)
+
+    def forget(self) -> None:
+        """Let go of all that the code versions were told from; what is asked for later is made anew."""
+        self._is_told_by_names = self.is_told_by_names
+        self._named = self._named_functions()
+        self._shapes = self._modules.shapes()
+        self._quiet = self._modules.quiet()
+        for walk in self._walks.values():
+            walk.forget()
+        self._walks.clear()
+        self._roots.clear()
+        self._modules.forget()
+
+    def _named_functions(self) -> set[int]:
+        """Return the ids of the functions that other code refers to."""
+        return self._named.union(at for walk in self._walks.values() for kind, at in walk.nodes if kind == "function")
 
     def class_version(self, cls: type) -> CodeVersion:
         """Return the code version of a class, such as a user's IO manager."""
         with undisturbed():
             return self._version(cls, lambda walk: walk.class_root(cls))
 
-    def leaf(self, function: Callable[..., Any], code: CodeVersion) -> LeafFunction | None:
+    def leaf(self, function: Callable[..., Any], code: CodeVersion | None) -> bytes | None:
         """Return what is needed to tell the code version of an asset's function again from its source alone.
 
-        None when other code in a closure refers to the function, or its version depends on more than can be kept.
+        It is a ``LeafFunction``, marshalled. None when other code in a closure refers to the function, or its version
+        depends on more than can be kept.
         """
-        if any(("function", id(function)) in walk.nodes for walk in self._walks.values()):
+        if id(function) in self._named or any(("function", id(function)) in w.nodes for w in self._walks.values()):
             return None
         if id(function) in self._leaves:
             return self._leaves[id(function)]
-        return self._leaf(function, code)
+        return None if code is None else self._leaf(function, code)
 
-    def _leaf(self, function: Callable[..., Any], code: CodeVersion) -> LeafFunction | None:
+    def _leaf(self, function: Callable[..., Any], code: CodeVersion) -> bytes | None:
         found = self._roots.get(id(function))
         if found is None or not isinstance(function, FunctionType):
             return None
@@ -118,21 +152,25 @@ class CodeFingerprinter:
         part = digest("code-part", ["function", node.own, [list(pair) for pair in names]])
         if version_of(leaf, node.own, CODE_SCHEME) != code.version or part != node.part_version:
             return None
-        return leaf, subject, tuple(names)
+        kept: LeafFunction = leaf, subject, tuple(names)
+        return marshal.dumps(kept)
 
-    def tree(self, path: str) -> ast.Module | None:
-        """Return the syntax tree of a first-party file that was loaded; None when it is not held."""
+    def shapes(self, path: str) -> Iterable[Shape]:
+        """Return what the statements of a first-party file that was loaded look like from outside, in order."""
+        if path in self._shapes:
+            return self._shapes[path]
         index = self._modules.index(path)
-        return None if index is None else index.tree
+        return () if index is None else index.shapes
 
     def are_quiet(self, paths: Iterable[str]) -> bool:
         """Return whether importing these first-party files does nothing but define."""
-        return all(index is not None and index.is_quiet for index in map(self._modules.index, paths))
+        quiet = self._quiet | self._modules.quiet()
+        return all(path in quiet for path in paths)
 
     @property
     def is_told_by_names(self) -> bool:
         """Whether no closure counts whole modules or files."""
-        return not any(
+        return self._is_told_by_names and not any(
             kind == "module" or kind.startswith("file ") for walk in self._walks.values() for kind, _ in walk.nodes
         )
 

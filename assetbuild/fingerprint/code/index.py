@@ -13,18 +13,19 @@ import textwrap
 from array import array
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 from itertools import accumulate
 from types import CodeType
 from typing import Final, TypeAlias
 
-from assetbuild.dataclass import dataclass, field
+from assetbuild.dataclass import dataclass
 from assetbuild.fingerprint.code.names import ImportTarget
 from assetbuild.fingerprint.code.quiet import is_quiet
+from assetbuild.fingerprint.code.shapes import Shapes, first_line
 from assetbuild.fingerprint.code.source import SourceFile
 
-__all__ = ["FileIndex", "FunctionNode", "Shelf", "Statement", "distinct", "first_line"]
+__all__ = ["FileIndex", "FunctionNode", "Shelf", "Statement", "distinct"]
 
 FunctionNode: TypeAlias = "ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda"
 Defined: TypeAlias = "ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef"
@@ -46,14 +47,26 @@ class Statement:
     line: int
     is_definition: bool
     """A ``def`` or ``class`` statement."""
-    binds: set[str] = field(default_factory=set)
-    changes: set[str] = field(default_factory=set)
-    imports: dict[str, ImportTarget] = field(default_factory=dict)
+    binds: Collection[str]
+    changes: Collection[str]
+    imports: Mapping[str, ImportTarget]
 
     @property
     def node(self) -> ast.stmt:
         """The syntax tree."""
         return self.tree.node(self.line) if isinstance(self.tree, Block) else self.tree
+
+
+_NO_IMPORTS: Final[Mapping[str, ImportTarget]] = {}
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """What a statement binds, changes and imports, while it is read."""
+
+    binds: set[str]
+    changes: set[str]
+    imports: dict[str, ImportTarget]
 
 
 class Shelf:
@@ -68,6 +81,11 @@ class Shelf:
         self._blocks.append(block)
         if len(self._blocks) > _OPEN:
             self._blocks.popleft().close()
+
+    def clear(self) -> None:
+        """Let the trees of all blocks go."""
+        while self._blocks:
+            self._blocks.pop().close()
 
 
 class Block:
@@ -91,7 +109,7 @@ class Block:
     def functions(self, key: tuple[int, str]) -> list[FunctionNode]:
         """Return the trees of the functions on this line by this name, nested ones too."""
         self._opened()
-        return self._functions[key]
+        return self._functions.get(key, [])
 
     def close(self) -> None:
         """Let the trees go."""
@@ -117,27 +135,33 @@ class FileIndex:
         """The whole tree; None when parts of it were put away."""
         self._functions: _FunctionTable = {}
         self._classes: dict[str, list[ast.ClassDef]] = {}
-        self._away: dict[tuple[int, str], Block] = {}
         self.is_quiet = is_quiet(self.tree)
+        self._blocks: list[Block] = []
         self.has_walrus = b":=" in source.data
         self._has_lambdas = b"lambda" in source.data
         self._walk(self.tree.body, "")
         self.statements: list[Statement] = [_statement(node) for node in self.tree.body]
         """The module-level statements, in order."""
+        self.shapes = Shapes(self.tree)
 
     @cached_property
-    def _text(self) -> str:
-        """The source as text, with the encoding that it declares."""
-        return importlib.util.decode_source(self.source.data)
+    def _text(self) -> bytes | str:
+        """The source as text, with the encoding that it declares; where that is ASCII the very bytes, held once."""
+        data = self.source.data
+        names_encoding = b"coding" in b"".join(data.split(b"\n", 2)[:2])  # some encodings write all in ASCII
+        is_same = data.isascii() and b"\r" not in data and not names_encoding
+        return data if is_same else importlib.util.decode_source(data)
 
     @cached_property
     def _starts(self) -> array[int]:
         """Where in the text each line starts, and where one after the last would."""
-        return array("L", accumulate((len(line) + 1 for line in self._text.split("\n")), initial=0))
+        lines = self._text.split(b"\n") if isinstance(self._text, bytes) else self._text.split("\n")
+        return array("L", accumulate((len(line) + 1 for line in lines), initial=0))
 
     def source_text(self, first: int, last: int) -> str:
         """Return the source from one line to another, both included, without the last line break."""
-        return self._text[self._starts[first - 1] : self._starts[last] - 1]
+        found = self._text[self._starts[first - 1] : self._starts[last] - 1]
+        return found.decode("ascii") if isinstance(found, bytes) else found
 
     @cached_property
     def bindings(self) -> dict[str, list[Statement]]:
@@ -160,7 +184,9 @@ class FileIndex:
     def function(self, code: CodeType) -> FunctionNode | None:
         """Return the tree of the function that a code object was compiled from."""
         key = code.co_firstlineno, code.co_name
-        found = self._away[key].functions(key) if key in self._away else self._functions.get(key, [])
+        found = self._functions.get(key, [])
+        if not found and (block := self._block_of(key[0])) is not None:
+            found = block.functions(key)
         if len(found) > 1:
             found = sorted([node for node in found if _holds(node, code)] or found, key=_extent)
         return found[0] if found else None
@@ -210,13 +236,17 @@ class FileIndex:
             blocks[-1].last = end
             size += self._starts[end] - self._starts[first - 1]
             statement.tree = blocks[-1]
-        firsts = [block.first for block in blocks]
-        for key in list(self._functions):
-            place = bisect_right(firsts, key[0]) - 1
-            if place >= 0 and key[0] <= blocks[place].last:
-                self._away[key] = blocks[place]
-                del self._functions[key]
+        self._blocks = blocks
+        self._functions = {key: nodes for key, nodes in self._functions.items() if self._block_of(key[0]) is None}
         self.tree = None
+
+    def forget(self) -> None:
+        """Let go of everything; it refers to itself through its blocks, and would wait for a garbage collection."""
+        vars(self).clear()
+
+    def _block_of(self, line: int) -> Block | None:
+        place = bisect_right(self._blocks, line, key=_begins) - 1
+        return self._blocks[place] if place >= 0 and line <= self._blocks[place].last else None
 
     def functions_in(self, nodes: list[ast.stmt]) -> _FunctionTable:
         """Return the functions in these statements, which hold no classes, by line and name."""
@@ -258,13 +288,6 @@ class FileIndex:
                         self._functions.setdefault((node.lineno, "<lambda>"), []).append(node)
 
 
-def first_line(node: ast.AST) -> int:
-    """Return the line where a statement starts, its decorators included."""
-    lines: list[int] = [decorator.lineno for decorator in getattr(node, "decorator_list", ())]
-    own: int = getattr(node, "lineno", 1)
-    return min([own, *lines])
-
-
 def _extent(node: FunctionNode) -> tuple[int, int]:
     last = node.end_lineno or node.lineno
     return last - node.lineno, (node.end_col_offset or 0) - (node.col_offset if last == node.lineno else 0)
@@ -282,13 +305,20 @@ def _holds(node: FunctionNode, code: CodeType) -> bool:
     return list(code.co_varnames[: len(names)]) == names and code.co_argcount == len(names)
 
 
+def _begins(block: Block) -> int:
+    return block.first
+
+
 def _statement(node: ast.stmt) -> Statement:
-    found = Statement(node, node.lineno, isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)))
+    found = _Gathered(set(), set(), {})
     _gather(node, found)
-    return found
+    # As tuples: a set takes 216 bytes, and there are as many statements as functions.
+    binds, changes = tuple(found.binds), tuple(found.changes)
+    is_definition = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+    return Statement(node, node.lineno, is_definition, binds, changes, found.imports or _NO_IMPORTS)
 
 
-def _gather(node: ast.AST, found: Statement) -> None:
+def _gather(node: ast.AST, found: _Gathered) -> None:
     """Note what a statement binds and changes; function and class bodies run in scopes of their own."""
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
         found.binds.add(node.name)
@@ -324,7 +354,7 @@ def _gather(node: ast.AST, found: Statement) -> None:
         _gather(child, found)
 
 
-def _change(node: ast.AST, found: Statement) -> None:
+def _change(node: ast.AST, found: _Gathered) -> None:
     while isinstance(node, (ast.Attribute, ast.Subscript, ast.Starred)):
         node = node.value
     if isinstance(node, ast.Name):

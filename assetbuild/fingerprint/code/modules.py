@@ -17,13 +17,14 @@ from typing import Any, Final
 from assetbuild.dataclass import dataclass
 from assetbuild.fingerprint.code.index import FileIndex, Shelf, Statement
 from assetbuild.fingerprint.code.names import Chain, ImportTarget
+from assetbuild.fingerprint.code.shapes import Shapes
 from assetbuild.fingerprint.code.source import FirstParty, SourceFile
 
 __all__ = ["External", "Meaning", "Modules", "Unloadable", "View"]
 
 _MISSING: Final = object()
 _WHOLE: Final = 250_000
-"""The bytes of source of which all trees are held: 20 MB of memory. Of further files those of functions come and go."""
+"""The bytes of source of which all trees are held: 20 MB of memory. Of more source those of functions come and go."""
 
 
 @dataclass(slots=True, eq=False)
@@ -102,10 +103,30 @@ class Modules:
         found = self._indexes.get(path)
         if found is None and (source := self.files.get(path)) is not None:
             found = self._indexes[path] = FileIndex(source)
+            was_little = not self.are_put_away
             self._indexed += len(source.data)
             if self.are_put_away:
-                found.put_away(self._shelf)
+                for index in self._indexes.values() if was_little else (found,):
+                    index.put_away(self._shelf)
         return found
+
+    def forget(self) -> None:
+        """Let go of what is told of the sources; what is asked again is read again."""
+        for index in self._indexes.values():
+            index.forget()
+        self._views.clear()
+        self._indexes.clear()
+        self._homes.clear()
+        self._shelf.clear()
+        self._indexed, self._declared = 0, None
+
+    def shapes(self) -> dict[str, Shapes]:
+        """Return the shapes of each indexed file's statements, by its path."""
+        return {path: index.shapes for path, index in self._indexes.items()}
+
+    def quiet(self) -> frozenset[str]:
+        """Return the indexed files whose modules only define."""
+        return frozenset(path for path, index in self._indexes.items() if index.is_quiet)
 
     @property
     def are_put_away(self) -> bool:

@@ -26,13 +26,14 @@ from assetbuild.fingerprint.code.effects import Effects
 from assetbuild.fingerprint.code.environment import EnvironmentReads
 from assetbuild.fingerprint.code.foreign import Foreign
 from assetbuild.fingerprint.code.functions import build_function
-from assetbuild.fingerprint.code.index import FileIndex, FunctionNode, first_line
+from assetbuild.fingerprint.code.index import FileIndex, FunctionNode
 from assetbuild.fingerprint.code.model import Widened
 from assetbuild.fingerprint.code.modules import External, Meaning, Modules, Unloadable, View
 from assetbuild.fingerprint.code.names import Chain, Names
 from assetbuild.fingerprint.code.normalise import Keep, Normaliser, parsed_annotation
 from assetbuild.fingerprint.code.packages import Packages
 from assetbuild.fingerprint.code.scope import names_of_function, names_of_statements
+from assetbuild.fingerprint.code.shapes import first_line
 from assetbuild.fingerprint.code.values import OpaqueError, encode_value
 from assetbuild.fingerprint.code.whole import Whole
 from assetbuild.fingerprint.encoding import digest
@@ -84,6 +85,16 @@ class Walk:
             root.point("function", node)
             self.finish()
         return self.nodes[key][0]  # type: ignore[return-value]
+
+    def forget_asset(self, function: object) -> None:
+        """Forget the nodes of an asset's function."""
+        for kind in ("asset", "asset function"):
+            self.nodes.pop((kind, id(function)), None)
+
+    def forget(self) -> None:
+        """Forget all nodes and names; what a walk is made of refers to it, and would wait for a garbage collection."""
+        self.nodes.clear()
+        self._names.clear()
 
     def effect_nodes(self, libraries: set[str]) -> list[Node]:
         """Return the built nodes of what importing the project sets in these libraries."""
