@@ -33,7 +33,7 @@ from __future__ import annotations
 import gc
 import sys
 
-from assetbuild.cli.quick import answer_at_once
+from assetbuild.cli.quick import answer_at_once, note_news
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,7 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return code
     from assetbuild.cli.entry import main as run  # noqa: PLC0415  # click: 30 ms
 
-    return run(arguments)
+    try:
+        return run(arguments)
+    finally:
+        note_news()
 
 
 def program() -> int:

@@ -19,7 +19,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["HELP_COLUMNS", "answer_at_once", "help_file"]
+    from assetbuild.load.outlook import News
+
+__all__ = ["HELP_COLUMNS", "answer_at_once", "help_file", "note_news"]
 
 HELP_COLUMNS = 80
 """Text is as wide as this at most; for a narrower terminal click lays it out."""
@@ -27,6 +29,7 @@ HELP_COLUMNS = 80
 # What these say makes no difference where nothing is to do.
 _NEUTRAL = {"status": {"--exit-code"}, "materialize": {"-k", "--keep-going", "--wait", "--no-wait", "--frozen"}}
 _NUMBERED = ("-j", "--jobs=")
+_noted_later: list[News] = []
 
 
 def answer_at_once(arguments: Sequence[str]) -> int | None:
@@ -96,13 +99,19 @@ def _nothing_to_do(words: list[str]) -> str | None:
 def _expect_work(folder: str) -> None:
     """Start a worker already, where a module has moved since the last build: it takes longest to be ready."""
     if os.path.isdir(folder):
-        from assetbuild.load.outlook import has_news, libraries_of, note_news  # noqa: PLC0415  # seldom needed
+        from assetbuild.load.outlook import News  # noqa: PLC0415  # seldom needed
 
-        if has_news(folder):
+        if news := News(folder):
             from assetbuild.materialize.launch import launch_early  # noqa: PLC0415
 
-            launch_early(libraries_of(folder) or [])
-            note_news(folder)
+            launch_early(news.libraries)
+            _noted_later.append(news)
+
+
+def note_news() -> None:
+    """Note what was found to have moved; at the end of a command, for it needs some time."""
+    while _noted_later:
+        _noted_later.pop().note()
 
 
 def _is_neutral(word: str, command: str) -> bool:

@@ -156,8 +156,8 @@ def edited(leaves: Leaves, paths: frozenset[str], recipe: Callable[[str], Recipe
 
 
 def _take_in(path: str, result: Edited, recipe_of: Callable[[str], Recipe]) -> bool:
-    from assetbuild.fingerprint.code.closure import CODE_SCHEME  # noqa: PLC0415  # only after an edit
-    from assetbuild.fingerprint.code.leaf import again  # noqa: PLC0415
+    from assetbuild.fingerprint.code.leaf import again  # noqa: PLC0415  # only after an edit
+    from assetbuild.fingerprint.code.model import CODE_SCHEME  # noqa: PLC0415
 
     version, ranges, bound, kept = marshal.loads(result.leaves[path])  # noqa: S302  # our own file, and whole
     try:

@@ -26,14 +26,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CONFIG",
+    "News",
     "Stamp",
     "forget_outlook",
-    "has_news",
     "hides",
     "keep_outlook",
     "libraries_of",
     "may_be_early",
-    "note_news",
     "stamp_of",
 ]
 
@@ -71,20 +70,26 @@ def libraries_of(folder: str) -> list[str] | None:
     return None if outlook is None else outlook[0]
 
 
-def has_news(folder: str) -> bool:
-    """Say whether a module lies otherwise than when the modules were loaded, or the news was noted."""
-    _, modules = read_sealed(os.path.join(folder, _NAME), _HEADER) or ([], {})
-    return any(stamp_of(path) != stamp for path, stamp in modules.items())
+class News:
+    """What moved among the modules since they were loaded, or since it was noted."""
 
+    def __init__(self, folder: str) -> None:
+        """Compare with what is kept in this state folder."""
+        self._folder = folder
+        kept: tuple[list[str], dict[str, Stamp]] = read_sealed(os.path.join(folder, _NAME), _HEADER) or ([], {})
+        self.libraries, self._before = kept
+        self._now = {path: stamp_of(path) for path in self._before}
 
-def note_news(folder: str) -> None:
-    """Note how the modules lie now: for the next command that is no news."""
-    from pathlib import Path  # noqa: PLC0415  # seldom
+    def __bool__(self) -> bool:
+        """Return whether a module lies otherwise than before."""
+        return self._now != self._before
 
-    outlook = read_sealed(os.path.join(folder, _NAME), _HEADER)
-    if outlook is not None:
-        libraries, modules = outlook
-        _write(Path(folder), libraries, {path: stamp_of(path) for path in modules})
+    def note(self) -> None:
+        """Note how the modules lay: for the next command that is no news. Nothing, where somebody has looked since."""
+        from pathlib import Path  # noqa: PLC0415  # there is time now
+
+        if read_sealed(os.path.join(self._folder, _NAME), _HEADER) == (self.libraries, self._before):
+            _write(Path(self._folder), self.libraries, self._now)
 
 
 def stamp_of(path: str) -> Stamp:

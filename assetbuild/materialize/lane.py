@@ -5,9 +5,10 @@ It carries restores, which copy files, and the IO managers with one shared file:
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Pipe
+from queue import SimpleQueue
 from typing import Any
 
 from assetbuild.errors import AssetbuildError
@@ -21,18 +22,25 @@ class Lane:
     def __init__(self) -> None:
         """Start nothing yet: the thread begins with the first callable."""
         self.signal, self._wake = Pipe(duplex=False)
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="assetbuild-lane")
+        # An executor of the standard library imports logging, which takes longer than an edited asset's plan.
+        self._thread: threading.Thread | None = None
+        self._queue: SimpleQueue[tuple[Any, Callable[[], Any]] | None] = SimpleQueue()
         self._results: list[tuple[Any, Any]] = []
         self.waiting = 0
 
     def put(self, handle: Any, work: Callable[[], Any]) -> None:
         """Queue a callable; its value, or the AssetbuildError that it raised, comes back with ``handle``."""
         self.waiting += 1
-        self._thread.submit(self._run, handle, work)
+        self._queue.put((handle, work))
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="assetbuild-lane", daemon=True)
+            self._thread.start()
 
-    def _run(self, handle: Any, work: Callable[[], Any]) -> None:
-        self._results.append((handle, _attempt(work)))
-        self._wake.send_bytes(b"1")
+    def _run(self) -> None:
+        while (given := self._queue.get()) is not None:
+            handle, work = given
+            self._results.append((handle, _attempt(work)))
+            self._wake.send_bytes(b"1")
 
     def results(self) -> list[tuple[Any, Any]]:
         """Return what is done."""
@@ -45,7 +53,9 @@ class Lane:
 
     def finish(self) -> None:
         """Finish what is queued; the results can still be read."""
-        self._thread.shutdown(wait=True)
+        if self._thread is not None:
+            self._queue.put(None)
+            self._thread.join()
 
     def close(self) -> None:
         """Close the pipe."""

@@ -36,6 +36,7 @@ from assetbuild.store.registry import IOManagers
 
 __all__ = ["Service", "serve"]
 
+_OF_TABLES = ("pyarrow.parquet", "assetbuild.fingerprint.data.tables", "assetbuild.store.publish")
 _TIDY_AFTER_S = 1.0
 _LITTER_MOST = 50
 """After so many loads without a second's rest the modules of earlier ones are collected in any case."""
@@ -106,8 +107,17 @@ class Service:
                     self.send(0, Unfit(unfit))
                     return
                 self.send(0, Ready())
+                self._look_forward()
             else:
                 self.run(*message)
+
+    def _look_forward(self) -> None:
+        """Import what reading and writing a table takes, when there is nothing to do yet and the project has tables."""
+        if "pyarrow" in sys.modules and "pyarrow.parquet" not in sys.modules and not self._arrivals.poll(0):
+            for name in _OF_TABLES:
+                if not self._arrivals.poll(0):
+                    with suppress(Exception):  # then an asset will say it
+                        importlib.import_module(name)
 
     def _next(self) -> WorkerSetup | tuple[int, Task]:
         """Wait for a message; what comes by the pipe was sent before what lies in the box.

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from assetbuild.dataclass import replace
 from assetbuild.fingerprint.data.layout import plain_leaf, table_in_layout
-from assetbuild.fingerprint.data.tables import TableHasher, TableVersion, table_version
 from assetbuild.store.concat import load_parquet_parts
 from assetbuild.store.conversions import convert_table, describe, is_tabular, to_arrow, to_reader
 from assetbuild.store.failures import full_disk, store_error, write_bytes
@@ -18,6 +17,7 @@ from assetbuild.store.io import IOManager, Written
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from assetbuild.fingerprint.data.tables import TableVersion
     from assetbuild.store.io import InputContext, OutputContext, Place
 
 __all__ = ["ParquetIOManager"]
@@ -129,6 +129,8 @@ class ParquetIOManager(IOManager):
         import pyarrow as pa  # noqa: PLC0415
         import pyarrow.parquet as pq  # noqa: PLC0415
 
+        from assetbuild.fingerprint.data.tables import table_version  # noqa: PLC0415  # a plan needs it not
+
         # The stored form is hashed, not the given one: the version must be that of what readers will get.
         table = _storable(table)
         version = table_version(table, unordered=unordered)
@@ -147,6 +149,8 @@ class ParquetIOManager(IOManager):
     def _write_stream(self, path: Path, reader: Any) -> TableVersion:
         import pyarrow as pa  # noqa: PLC0415
         import pyarrow.parquet as pq  # noqa: PLC0415
+
+        from assetbuild.fingerprint.data.tables import TableHasher  # noqa: PLC0415
 
         schema = _storable(reader.schema.empty_table()).schema
         hasher = TableHasher(schema)

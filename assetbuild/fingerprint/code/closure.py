@@ -19,7 +19,7 @@ from typing import Any, Final, TypeAlias
 from assetbuild.errors import DefinitionError
 from assetbuild.fingerprint.code.components import Node, reachable, set_versions
 from assetbuild.fingerprint.code.leaf import FunctionTree, Leaf, leaf_of, version_of
-from assetbuild.fingerprint.code.model import CodePart, CodeVersion, Widened
+from assetbuild.fingerprint.code.model import CODE_SCHEME, CodePart, CodeVersion, Widened
 from assetbuild.fingerprint.code.modules import Modules
 from assetbuild.fingerprint.code.normalise import Keep
 from assetbuild.fingerprint.code.packages import Packages
@@ -28,13 +28,10 @@ from assetbuild.fingerprint.code.source import FirstParty, SourceFile
 from assetbuild.fingerprint.code.walk import Walk
 from assetbuild.fingerprint.encoding import Encodable, digest
 
-__all__ = ["CODE_SCHEME", "CodeFingerprinter", "LeafFunction", "undisturbed"]
+__all__ = ["CodeFingerprinter", "LeafFunction", "undisturbed"]
 
 LeafFunction: TypeAlias = tuple[Leaf, str, tuple[tuple[str, str], ...]]
 """The leaf of a function, the name of its part, and what the part's version is made of besides the function itself."""
-
-CODE_SCHEME: Final = "code-1"
-"""Names the rules of this package; a later scheme never equals this one by chance."""
 
 _DEPTH: Final = 100_000
 _SHOWN: Final = frozenset({"function", "class", "value", "statement", "module", "import"})

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from assetbuild.dataclass import dataclass
 
-__all__ = ["CodePart", "CodeVersion", "Widened"]
+__all__ = ["CODE_SCHEME", "CodePart", "CodeVersion", "Widened"]
+
+CODE_SCHEME: Final = "code-1"
+"""Names the rules of this package; a later scheme never equals this one by chance."""
 
 
 @dataclass(frozen=True, slots=True)
