@@ -17,6 +17,7 @@ __all__ = [
     "duration",
     "enumerated",
     "last_line",
+    "none_listed",
     "one_line",
     "padded",
     "size",
@@ -50,6 +51,13 @@ def all_fresh(assets: int, partitions: int) -> str:
     """Return what is said when nothing is to do; ``partitions`` counts an asset without any as one."""
     of_them = f", with {counted(partitions, 'partition')}," if partitions > assets else ""
     return f"nothing to do: {counted(assets, 'asset')}{of_them} {'is' if assets == 1 else 'are'} fresh"
+
+
+def none_listed(assets: int = 0, *, missing_only: bool = False) -> str:
+    """Return what is said when a plan has nothing in it, though that many assets were selected."""
+    if not assets:
+        return "nothing to do: there are no assets"
+    return "nothing to do: nothing is missing" if missing_only else "nothing to do: there are no partitions yet"
 
 
 def duration(seconds: float) -> str:

@@ -10,6 +10,7 @@ from typing import Any, TextIO
 
 import click
 
+from assetbuild.cli.formats import none_listed
 from assetbuild.cli.options import json_option, open_project, partition_option, selection_argument, settings_options
 from assetbuild.cli.progress import BuildLines, summary_lines
 from assetbuild.cli.status import STALE, plan_lines, prediction_lines
@@ -108,7 +109,7 @@ def _show_plan(terminal: Terminal, project: Project, selection: tuple[str, ...],
     terminal.warn((*project.warnings, *plan.warnings))
     if options.as_json:
         terminal.json(plan.as_json())
-    terminal.print(*plan_lines(terminal, plan))
+    terminal.print(*(plan_lines(terminal, plan) if len(plan) else _none_listed(project, selection, options)))
     if options.frozen:
         if not plan.is_fresh:
             terminal.note("--frozen: nothing was built")
@@ -136,8 +137,13 @@ def _build(terminal: Terminal, project: Project, selection: tuple[str, ...], opt
     terminal.warn((*project.warnings, *report.warnings))
     if options.as_json:
         terminal.json(report.as_json())
-    terminal.print(*summary_lines(terminal, report))
+    is_empty = report.status == "success" and not len(report.assets)
+    terminal.print(*(_none_listed(project, selection, options) if is_empty else summary_lines(terminal, report)))
     return report.exit_code
+
+
+def _none_listed(project: Project, selection: tuple[str, ...], options: _Flags) -> list[str]:
+    return [none_listed(len(project.select(selection)), missing_only=options.missing_only)]
 
 
 class _Watcher:

@@ -16,6 +16,7 @@ from assetbuild.cli.formats import (
     duration,
     enumerated,
     last_line,
+    none_listed,
     padded,
     size,
 )
@@ -184,7 +185,7 @@ def summary_lines(terminal: Terminal, report: Report) -> list[str]:
     counts = report.counts()
     total = len(report.assets)
     if total == 0:
-        return ["nothing to do: there are no assets"]
+        return [none_listed()]
     if report.status == "success" and counts == {"fresh": total}:
         number = report.assets.asset_count if isinstance(report.assets, Outcomes) else total
         return [all_fresh(number, total)]

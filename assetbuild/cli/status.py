@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from assetbuild.cli.formats import all_fresh, counted, counts_text, enumerated, one_line
+from assetbuild.cli.formats import all_fresh, counted, counts_text, enumerated, none_listed, one_line
 from assetbuild.cli.options import json_option, open_project, partition_option, selection_argument, settings_options
 from assetbuild.cli.terminal import Cell, Terminal
 from assetbuild.plan.model import Action, AssetPlan, Cause, Plan, Step
@@ -58,14 +58,17 @@ def status_command(  # noqa: PLR0913  # one parameter per option
     terminal.warn((*project.warnings, *plan.warnings))
     if as_json:
         terminal.json(plan.as_json())
-    terminal.print(*plan_lines(terminal, plan, everything=everything))
+    if len(plan):
+        terminal.print(*plan_lines(terminal, plan, everything=everything))
+    else:
+        terminal.print(none_listed(len(project.select(selection))))
     return STALE if exit_code and not plan.is_fresh else 0
 
 
 def plan_lines(terminal: Terminal, plan: Plan, *, everything: bool = False) -> list[str]:
     """Return what is not fresh, asset by asset, and the counts; fresh assets when asked for or few."""
     if not len(plan):
-        return ["nothing to do: there are no assets"]
+        return [none_listed()]
     counts = plan.counts()
     if plan.is_fresh and not everything:
         return [all_fresh(len(plan.assets), len(plan))]

@@ -96,7 +96,9 @@ def explain(
     """
     part = next((part for part in planned.plan.assets if part.asset == asset), None)
     if part is None:
-        raise UsageError(Problem(f"asset {asset!r} has no partitions now", (), "Look at what tells which it has."))
+        definition = facts.graph.assets[asset].partitions
+        known = (("partitions", definition.describe()),) if definition is not None else ()
+        raise UsageError(Problem(f"asset {asset!r} has no partitions now", known, "Look at what tells which it has."))
     step = _representative(part, partition)
     place = (asset, step.partition)
     pointer = facts.pointers.get(place)

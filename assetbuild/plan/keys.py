@@ -92,11 +92,7 @@ class KeySets:
             known = [(dimension, keys) for dimension, keys in dimensions if keys is not None]
             return definition.key_set_of(dict(known)) if len(known) == len(dimensions) else None
         if not isinstance(definition, Dynamic):
-            keys = definition.key_set(self.now)
-            if not len(keys):
-                problem = f"{name} has no partitions: {definition.describe()} has no complete window yet"
-                raise UsageError(self._problem(problem, origin, "Let it start earlier, or wait."))
-            return keys
+            return definition.key_set(self.now)  # empty before the first window is over, as a folder without files
         if definition.key is None:
             return self._checked(self._polled(definition, origin, name), origin, name)
         if definition.key in self.graph.sources:

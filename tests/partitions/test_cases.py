@@ -435,14 +435,6 @@ def test_accept_and_clean_know_partitions(parts):
         ),
         (
             """
-            @asset(partitions=Daily("2999-01-01"))
-            def part(context: Context) -> str:
-                return "x"
-            """,
-            ["part", "no", "assets.py:"],
-        ),
-        (
-            """
             @asset(partitions=Static(["a"]))
             def up(context: Context) -> str:
                 return "x"
@@ -556,3 +548,59 @@ def test_objects_that_are_gone_are_made_anew_below_keys_that_come_from_a_value(p
     parts.project.write("names.txt", "a b c")
     parts.build()
     assert parts.project.value("whole") == 3
+
+
+@pytest.mark.parametrize(
+    "partitions",
+    [
+        'Monthly("2999-02")',
+        'Daily("2999-02-03")',
+        'Cron("0 6 * * 1", "2999-02-03")',
+        'Multi(date=Hourly("2999-02-03"), place=Static(["north"]))',
+    ],
+)
+def test_an_asset_whose_first_window_lies_in_the_future_has_nothing_to_build(parts, partitions):
+    parts.assets(
+        f"""
+        @asset(partitions={partitions})
+        def part() -> int:
+            return 1
+
+        @asset(partitions={partitions})
+        def next_part(part: int) -> int:
+            return 1
+
+        @asset
+        def total(part: dict[str, int]) -> int:
+            executed("total")
+            return len(part)
+        """
+    )
+    run = parts.project.run
+    assert run("status", "next_part").stdout == "nothing to do: there are no partitions yet\n"
+    assert run("materialize", "-n", "part").stdout == "nothing to do: there are no partitions yet\n"
+    assert run("materialize", "part", "--latest", "2").stdout == "nothing to do: there are no partitions yet\n"
+    assert parts.build() == {"total": [None]}
+    assert parts.build() == {}
+    assert parts.status("part") == {}
+    assert "0 keys" in run("list", "part").stdout
+    assert "partitions" in run("show", "part").stdout
+    assert f"asset 'part' has no partitions now\n  partitions  {partitions[:5]}" in parts.refused("why", "part")
+    assert "nothing is missing" in run("materialize", "--missing-only").stdout
+
+
+def test_what_reads_windows_that_are_not_over_yet_is_built_without_them(parts):
+    parts.assets(
+        """
+        @asset(partitions=Daily("2999-02-03"))
+        def day() -> int:
+            return 1
+
+        @asset(partitions=Monthly("2024-01", end="2024-03"))
+        def month(day: dict[str, int], context: Context) -> int:
+            executed(f"month@{context.partition_key}")
+            return len(day)
+        """
+    )
+    assert parts.build() == {"month": ["2024-01", "2024-02"]}
+    assert parts.build() == {}

@@ -50,7 +50,7 @@ def test_the_list_says_which_partitions_there_are_and_how_many(listed):
         "day": (DAYS, 31),
         "shops": (None, None),
         "sales": (f"Multi(date={DAYS}, shop=Dynamic(shops))", None),
-        "future": ("Monthly(2999-01-01.., UTC)", None),
+        "future": ("Monthly(2999-01-01.., UTC)", 0),
     }
     parts.build("--only", "shops")
     assert listed("sales") == {"sales": (f"Multi(date={DAYS}, shop=Dynamic(shops))", 62)}
@@ -60,7 +60,7 @@ def test_the_list_has_a_column_for_partitions_only_where_there_are_some(listed):
     parts, _ = listed
     text = parts.project.run("list").stdout
     assert f"  day     asset   {DAYS}: 31 keys\n" in text
-    assert "  future  asset   Monthly(2999-01-01.., UTC)\n" in text
+    assert "  future  asset   Monthly(2999-01-01.., UTC): 0 keys\n" in text
     assert "Multi(date=Daily(2024-01-01..2024-02-..." in text
     assert parts.project.run("list", "shops").stdout == "  shops  asset\n1 asset\n"
 
