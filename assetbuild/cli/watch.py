@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from assetbuild.cli.options import open_project, selection_argument, settings_options
+from assetbuild.cli.options import open_project, partition_option, selection_argument, settings_options
 from assetbuild.cli.terminal import Terminal
 from assetbuild.errors import Problem, UsageError
 from assetbuild.materialize.events import Event
@@ -31,6 +31,9 @@ __all__ = ["watch_command"]
     default=True,
     help="After a failure, build all that does not depend on it (the default), or start nothing more.",
 )
+@partition_option()
+@click.option("--latest", type=click.IntRange(min=1), metavar="N", help="Only the last N partitions of each asset.")
+@click.option("--missing-only", is_flag=True, help="Only what was never built; leave what is stale as it is.")
 @click.option(
     "--on-change",
     type=click.Choice(["finish", "restart"]),
@@ -99,6 +102,9 @@ def watch_command(
         view = _view(terminal, stack, is_headless=flags["headless"])
         options = WatchOptions(
             selection=selection,
+            partition=flags["partition"],
+            latest=flags["latest"],
+            missing_only=flags["missing_only"],
             jobs=flags["jobs"],
             keep_going=flags["keep_going"],
             on_change=flags["on_change"],

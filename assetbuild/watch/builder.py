@@ -7,10 +7,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from assetbuild.errors import AssetbuildError, DefinitionError, UsageError
+from assetbuild.errors import AssetbuildError, DefinitionError, Problem, UsageError
 from assetbuild.materialize.report import Report
 from assetbuild.project import Project
 from assetbuild.watch.automation import Automation
+from assetbuild.watch.conditions import on_change
 from assetbuild.watch.cutoff import CutOff
 from assetbuild.watch.events import BuildCutOff, BuildFailed, BuildRequested
 from assetbuild.watch.health import Health
@@ -42,6 +43,13 @@ class Builder:
         self._cut_off = cut_off
         self._pool = self._new_pool()
 
+    def check(self) -> None:
+        """Look whether the partitions that the watcher is for can be built; raise UsageError when not."""
+        if self._options.has_keys:
+            chosen = on_change(self.project, self._options.selection)
+            self._check(only=chosen is not None and chosen[1])
+            self.project.plan(self._options.selection, **self._options.choice)
+
     def build_owed(self, reason: str, automation: Automation | None) -> None:
         """Build what is owed because it changed, or all at the start."""
         intake = self._intake
@@ -50,11 +58,15 @@ class Builder:
         if targets is None:
             return
         selection, only = targets
-        report = self.build(reason, selection, partial(self.project.materialize, selection, only=only))
+        report = self.build(reason, selection, partial(self.materialize, selection, only=only))
         if report is None and intake.is_broken:
             intake.owed |= owed
         elif report is None:
             intake.failing |= owed & intake.assets  # until they change, or a key asks for them
+
+    def materialize(self, selection: tuple[str, ...], **options: Any) -> Report:
+        """Materialize those partitions that the watcher is for."""
+        return self.project.materialize(selection, **self._options.choice, **options)
 
     def build(self, reason: str, selection: tuple[str, ...], materialize: Callable[..., Report]) -> Report | None:
         """Build, and account for what came out; return None when it could not begin, which is told."""
@@ -86,14 +98,38 @@ class Builder:
         chosen: tuple[tuple[str, ...], bool] | None = (self._options.selection, False)
         if automation is not None:
             chosen = automation.on_change(self.project)
-        if chosen is None or is_whole:
-            return chosen
+        if chosen is None:
+            return None
         selection, only = chosen
+        self._check(only=only)
+        if is_whole:
+            return chosen
         keys = self.project.select(selection)
         if not only:
             keys = self.project.graph.closure(keys)
-        wanted = (keys & self._intake.owed) - self._intake.blocked()
-        return (tuple(f'key:"{key}"' for key in sorted(wanted)), only) if wanted else None
+        blocked = self._intake.blocked()
+        wanted = (keys & self._intake.owed) - blocked
+        if wanted and self._options.has_keys:
+            # A key means another one upstream: so only what was selected is asked for, and brings its upstream along.
+            wanted = self._intake.chosen - blocked
+        named = tuple(f'key:"{key}"' for key in sorted(wanted))
+        return (named, only) if wanted and self._has_partition(named) else None
+
+    def _has_partition(self, selection: tuple[str, ...]) -> bool:
+        if self._options.partition is None:
+            return True
+        try:
+            self.project.plan(selection, partition=self._options.partition)
+        except UsageError:  # those that have it wait for what fails
+            return False
+        return True
+
+    def _check(self, *, only: bool) -> None:
+        if only and self._options.has_keys:
+            assets = self.project.graph.assets
+            held = next(key for key in sorted(self._intake.assets) if assets[key].definition.on not in {None, "eager"})
+            headline = f"--partition and --latest are not for asset {held!r}, which is built at its own time (on=)"
+            raise UsageError(Problem(headline, (), "Watch a selection without it, or without these options."))
 
     def _account_for(self, report: Report) -> None:
         intake = self._intake

@@ -100,6 +100,8 @@ class Watcher:
     def _begin(self, settings: Settings) -> None:
         intake = self.intake
         intake.begin()
+        if not intake.is_broken:
+            self._builder.check()
         self._holder.take(intake.chosen)
         self._observe()
         folders = self._observer.folders if self._observer is not None else len(intake.watched.folders())
@@ -285,7 +287,7 @@ class Watcher:
             self._said = None
             self.intake.failing, self.intake.owed = frozenset(), frozenset()
             selection = self.options.selection
-            self._builder.build("key", selection, partial(self.project.materialize, selection, force=key == "f"))
+            self._builder.build("key", selection, partial(self._builder.materialize, selection, force=key == "f"))
             self._after_build()
         else:
             self.options.on_key(key, self.project)
@@ -314,6 +316,8 @@ class Watcher:
         if not self.intake.is_broken and self._leave is None:
             self._said = None
             build = partial(carry_out, request, self.project)
+            if request.kind == "source" and any(self.options.choice.values()):
+                build = partial(self._builder.materialize, self.options.selection)
             report = self._builder.build(request.reason, request.selection, build)
             self._after_build()
             error = "" if report is not None else "the build could not begin"

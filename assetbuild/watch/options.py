@@ -26,9 +26,15 @@ class Keys(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WatchOptions:
-    """How to watch. ``poll_s`` looks for changes in intervals, ``quiet_s`` is how long a burst must be over."""
+    """How to watch. ``poll_s`` looks for changes in intervals, ``quiet_s`` is how long a burst must be over.
+
+    ``partition``, ``latest`` and ``missing_only`` are as in ``Project.materialize``.
+    """
 
     selection: tuple[str, ...] = ()
+    partition: str | None = None
+    latest: int | None = None
+    missing_only: bool = False
     jobs: int | None = None
     keep_going: bool = True
     on_change: Literal["finish", "restart"] = "finish"
@@ -40,3 +46,13 @@ class WatchOptions:
     on_event: Callable[[Event], None] = lambda _event: None
     keys: Keys | None = None
     on_key: Callable[[str, Project], None] = lambda _key, _project: None
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether only some partitions of each asset are watched."""
+        return self.partition is not None or self.latest is not None
+
+    @property
+    def choice(self) -> dict[str, Any]:
+        """Which partitions to build, as ``Project.plan`` and ``Project.materialize`` take them."""
+        return {"partition": self.partition, "latest": self.latest, "missing_only": self.missing_only}

@@ -270,3 +270,66 @@ def test_after_random_edits_every_value_is_that_of_a_clean_build(shop, seed):
             watch.until("RunFinished")
         watch.idle()
     shop.check_equals_clean_build()
+
+
+PARTS = """
+from assetbuild import Context, Static
+
+@asset(partitions=Static(["a", "b", "c"]))
+def part(context: Context) -> str:
+    executed(f"part@{context.partition_key}")
+    if context.partition_key == "a":
+        raise ValueError("not this one")
+    return context.partition_key
+
+@asset(partitions=Static(["a", "b", "c"]))
+def longer(part: str, context: Context) -> str:
+    executed(f"longer@{context.partition_key}")
+    return part + "1"
+
+@asset
+def other() -> int:
+    executed("other")
+    return 1
+"""
+
+
+def test_a_watcher_may_be_for_some_partitions(project):
+    project.assets(PARTS)
+    with watching(project, "--partition", "b..c") as watch:
+        assert sorted(project.log()) == ["longer@b", "longer@c", "part@b", "part@c"]
+        project.edit('part + "1"', 'part + "2"')
+        watch.until("BuildRequested", reason="change")
+        watch.idle()
+        assert watch.built == ["longer", "longer"]
+    assert [project.value(f"longer/{key}") for key in "bc"] == ["b2", "c2"]
+
+
+def test_a_watcher_of_the_latest_keeps_to_them_while_another_asset_fails(project):
+    project.assets(PARTS.replace("def other() -> int:", "def other() -> int:\n    raise ValueError"))
+    with watching(project, "--latest", "1", state="failing") as watch:
+        assert sorted(project.log()) == ["longer@c", "part@c"]
+        project.edit('part + "1"', 'part + "2"')
+        watch.until("BuildRequested", reason="change")
+        watch.idle("failing")
+        assert watch.built == ["longer"]
+    assert sorted(project.log()) == ["longer@c", "longer@c", "part@c"]
+
+
+def test_a_watcher_of_what_is_missing_leaves_what_is_stale(project):
+    project.assets(PARTS.replace('== "a"', '== "none"'))
+    project.run("materialize", "-j", "0", "--partition", "a")
+    with watching(project, "--missing-only") as watch:
+        project.edit('part + "1"', 'part + "2"')
+        watch.until("BuildRequested", reason="change")
+        watch.idle()
+        assert watch.built == []
+    assert [project.value(f"longer/{key}") for key in "abc"] == ["a1", "b1", "c1"]
+
+
+def test_a_watcher_of_a_partition_that_is_not_there_does_not_start(project):
+    project.assets(PARTS)
+    assert "partition 'd' does not exist" in project.refuse("watch", "--headless", "--partition", "d")
+    project.edit("@asset\ndef other", '@asset(on="missing")\ndef other')
+    said = project.refuse("watch", "--headless", "--latest", "1")
+    assert "--partition and --latest are not for asset 'other', which is built at its own time (on=)" in said
