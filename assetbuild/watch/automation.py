@@ -22,6 +22,7 @@ from assetbuild.watch.journal import Journal
 from assetbuild.watch.requests import Request, carry_out
 from assetbuild.watch.sensors import problem_line
 from assetbuild.watch.ticker import Ticker
+from assetbuild.watch.windows import NewKeys
 
 __all__ = ["Automation", "Request", "carry_out"]
 
@@ -56,6 +57,7 @@ class Automation:
             declared = list(entries_of(project.graph, self._selection))
         except AssetbuildError:
             return
+        self._new_keys = NewKeys(project.graph, now)
         before, self._entries = self._entries, {}
         states = self._journal.states() if declared else {}
         for kind, name, timed in declared:
@@ -79,7 +81,7 @@ class Automation:
     def next_due(self, now: float) -> float | None:
         """Return when to call ``due`` next; not later than now means at once, None that nothing ever is due."""
         self._notice_time(now)
-        times: list[float | None] = [now] if self._lacking else []
+        times: list[float | None] = [now if self._lacking else None, self._new_keys.next_at()]
         for entry in self._entries.values():
             if entry.evaluation is not None:
                 is_answered = entry.evaluation.answer(now) is not None
@@ -89,9 +91,15 @@ class Automation:
         return min((time for time in times if time is not None), default=None)
 
     def next_tick(self) -> float | None:
-        """Return when the next schedule or asset has its time; sensors and polls tick too often to be told of."""
+        """Return when the next schedule, asset or window has its time; sensors and polls tick too often to be told."""
         entries = [entry for entry in self._entries.values() if entry.kind in {"schedule", "condition"}]
-        return min((entry.next_at for entry in entries if entry.next_at is not None), default=None)
+        times = [self._new_keys.next_at(), *(entry.next_at for entry in entries)]
+        return min((time for time in times if time is not None), default=None)
+
+    def new_keys(self, now: float) -> frozenset[str]:
+        """Return the assets and sources that have a partition more by now, because a window is over."""
+        self._notice_time(now)
+        return self._new_keys.take(now)
 
     def due(self, now: float, project: Project) -> list[Request]:
         """Return what is to be built now; start what is due, and collect what was answered. Never waits."""
@@ -162,6 +170,7 @@ class Automation:
             for entry in self._entries.values():
                 if not entry.is_busy:
                     entry.plan_next(now)
+            self._new_keys.plan(now)
         self._now = now
 
     def _begin_life(self, entry: Entry, now: float) -> None:

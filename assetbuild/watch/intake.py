@@ -123,6 +123,14 @@ class Intake:
         self.failing = (self.failing & self.assets) - touched
         return touched
 
+    def owe(self, keys: Iterable[str]) -> frozenset[str]:
+        """Owe what depends on these assets and sources; return what that is."""
+        assert self.stage is not None  # noqa: S101  # it loads
+        touched = downstream_of(self.stage.graph, frozenset(keys)) & self.assets
+        self.owed |= touched
+        self.failing -= touched
+        return touched
+
     def blocked(self) -> frozenset[str]:
         """Return the assets that wait for one that fails and has not changed."""
         if self.stage is None or not self.failing:

@@ -41,6 +41,8 @@ PACKAGES_MOVED = -1
 _INTERRUPTED = 130
 _PACKAGES_QUIET_S = 1.0
 _POLL_S = 2.0
+_LONGEST_SLEEP_S = 3600.0
+"""The system takes no more than 24 days; and while a laptop's lid is closed, a sleep counts no time."""
 _TIDY_AFTER_S = 1.0
 _LITTER_MOST = 50
 
@@ -164,7 +166,7 @@ class Watcher:
             self._said = idle
             self._health.tell(state, failing, idle.next_tick)
             self._tell(idle)
-        timeout_s = None if due is None or self.intake.is_broken else max(due - time.time(), 0)
+        timeout_s = None if due is None or self.intake.is_broken else min(max(due - time.time(), 0), _LONGEST_SLEEP_S)
         if self._litter and (timeout_s is None or timeout_s > _TIDY_AFTER_S):
             if self._litter >= _LITTER_MOST or not self._hear(_TIDY_AFTER_S):
                 gc.collect()
@@ -303,6 +305,10 @@ class Watcher:
 
     def _serve(self) -> None:
         assert self.automation is not None  # noqa: S101  # it is due
+        new = self.automation.new_keys(time.time())
+        if touched := self.intake.owe(new):
+            self._reason = f"new partitions of {', '.join(sorted(new & touched or new))}"
+            return
         requests = self.automation.due(time.time(), self.project)
         for text in self.automation.notices():
             self._tell(Noticed(text))

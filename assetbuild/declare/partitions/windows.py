@@ -9,11 +9,14 @@ from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 
 from assetbuild.declare.partitions.base import PartitionsDefinition, Window, close_key
-from assetbuild.declare.partitions.clock import Moment, canonical, local_time, parse_moment, seconds, zone_of
+from assetbuild.declare.partitions.clock import DAY_S, Moment, canonical, local_time, parse_moment, seconds, zone_of
 from assetbuild.declare.partitions.keysets import KeySet, TimeKeys
 from assetbuild.errors import Problem
 
 __all__ = ["WindowedPartitions"]
+
+
+_FAR_S = 100 * 366 * DAY_S
 
 
 class WindowedPartitions(PartitionsDefinition):
@@ -77,6 +80,25 @@ class WindowedPartitions(PartitionsDefinition):
         if stop_s is None:
             stop_s = self.floor_s(int((now if now.tzinfo else now.replace(tzinfo=UTC)).timestamp()))
         return _key_set(self, stop_s)
+
+    def next_key_s(self, now: datetime) -> int | None:
+        """Return when the next window is over, in seconds since 1970; None when there is none, or it has an end."""
+        if self.end is not None:
+            return None
+        now_s = int(now.timestamp())
+        # The next bound ends a window, unless it is the first of all, with which one begins.
+        place = 0 if len(self.key_set(now).bounds) else 1
+        reach_s = 2 * int(self.period_s()) + DAY_S
+        first_s = max(self.start_s(), now_s + 1)
+        while reach_s < _FAR_S:
+            try:
+                found = self.bounds(first_s, first_s + reach_s)
+            except (ValueError, OverflowError):  # the calendar ends
+                return None
+            if len(found) > place:
+                return found[place]
+            reach_s *= 4
+        return None
 
     def window(self, key: str) -> Window | None:
         """Return the window of a key; None when no window has this key, at any time."""
