@@ -459,3 +459,38 @@ def test_unsafe_characters_of_keys_are_percent_encoded_in_paths(project):
     project.build()
     assert project.path("warehouse/r%C3%A4w/two%20words.json").exists()
     assert project.build() == {}
+
+
+@pytest.mark.parametrize("promise", ["", " -> object", " -> pa.Table | None"])
+def test_a_return_annotation_does_not_say_how_a_value_is_stored(project, promise):
+    project.assets("""
+        import pyarrow as pa
+
+        @asset
+        def rows() -> pa.Table:
+            executed("rows")
+            return pa.table({"x": [1, 2]})
+
+        @asset
+        def count(rows) -> int:
+            executed("count")
+            return len(rows)
+    """)
+    project.build()
+    before = project.published("rows").read_bytes()
+    project.edit("def rows() -> pa.Table:", f"def rows(){promise}:")
+    assert project.build() == {}
+    assert project.published("rows").read_bytes() == before
+
+
+def test_the_promise_of_no_value_is_another_outcome(project):
+    project.assets("""
+        @asset
+        def effect() -> None:
+            executed("effect")
+    """)
+    project.build()
+    project.edit("def effect() -> None:", "def effect():")
+    said = project.run("why", "effect").stdout
+    assert "code: -> None is no longer used  assets.py:5" in said
+    assert project.run("materialize", exit_code=1).stdout.count("the function returned None") == 1
