@@ -38,6 +38,7 @@ _KEY: Final = "partition_key"
 _NOTHING: Final = '"NULL"'
 """The type of a column of nulls that never had another."""
 
+_NAMED: Final = 5
 _TOGETHER_CELLS: Final = 1_000_000
 _SCANNED: Final = 4
 """From this many partitions that are looked at, the table is read as a whole."""
@@ -270,6 +271,13 @@ class _Partitioned:
             self.connection.execute(f"comment on table {self.name} is {'null' if said is None else _text(said)}")
             self._said = said
 
+    def _needed_by(self, column: str) -> str:
+        """Return the partitions that have values in a column, the first few by name."""
+        query = f"select distinct {_KEY} from {self.name} where {quoted(column)} is not null order by all"
+        keys = [key for (key,) in self.connection.execute(query).fetchall()]
+        more = f" and {len(keys) - _NAMED:,} more" if len(keys) > _NAMED else ""
+        return ", ".join(keys[:_NAMED]) + more
+
     def _fit(self, name: str, kind: str, published: Path, asset_key: str, key: str) -> None:
         """Make a column take values of this type."""
         known = next((known for known in self.columns if known.lower() == name.lower()), None)
@@ -286,8 +294,10 @@ class _Partitioned:
             if _is_null(published, name):
                 return
             if self.has_rows(condition=f"{quoted(known)} is not null"):
-                facts = (("column", name), ("in the table", old), (f"in {key!r}", kind))
-                advice = f"assetbuild clean {asset_key} drops all its partitions: then build them with the new type."
+                needed = self._needed_by(known)
+                facts = (("column", name), ("in the table", old), (f"in {key!r}", kind), ("needed by", needed))
+                both = f"'assetbuild clean {asset_key}', then 'assetbuild materialize {asset_key}'"
+                advice = f"To give all partitions the new type: {both}."
                 problem = f"partition {key!r} of {asset_key!r} has another type than the partitions in its DuckDB table"
                 raise StoreError(Problem(problem, facts, advice))
             wider, using = kind, "null"

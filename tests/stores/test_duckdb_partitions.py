@@ -198,11 +198,19 @@ def test_another_type_is_refused_while_other_partitions_need_the_old_one(manager
     with pytest.raises(StoreError) as raised:
         publish("2", x=second)
     problem = raised.value.problems[0]
-    assert problem.facts == (("column", "x"), ("in the table", old), ("in '2'", new))
-    assert "assetbuild clean raw/days" in problem.advice
+    assert problem.facts == (("column", "x"), ("in the table", old), ("in '2'", new), ("needed by", "1"))
+    assert "'assetbuild clean raw/days', then 'assetbuild materialize raw/days'" in problem.advice
     assert query("select count(*) from raw.days") == [(2,)]
     manager.remove(one[0])
     assert manager.is_intact(*publish("2", x=second)), "it was the only partition"
+
+
+def test_the_partitions_that_need_the_old_type_are_named(publish):
+    for day in range(8):
+        publish(str(day), x=[1])
+    publish("8", y=[1])
+    with pytest.raises(StoreError, match=r"needed by +0, 1, 2, 3, 4 and 3 more"):
+        publish("9", x=["text"])
 
 
 def test_all_partitions_together_may_change_every_type(manager, publish, make, query):
