@@ -6,7 +6,6 @@ problems: bad keys and annotations, duplicate keys, unknown upstreams, cycles, s
 
 from __future__ import annotations
 
-import heapq
 import inspect
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -14,11 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assetbuild.declare.collect import Definition
-from assetbuild.declare.definitions import AssetDefinition, Origin, Out, SourceDefinition
-from assetbuild.declare.keys import asset_key, path_part
+from assetbuild.declare.definitions import AssetDefinition, Origin, SourceDefinition
+from assetbuild.declare.keys import asset_key
 from assetbuild.errors import DefinitionError, Problem, closest
 from assetbuild.graph.annotations import Annotation, namespace_of, read_annotation
+from assetbuild.graph.locations import Locations
 from assetbuild.graph.model import Asset, AssetInput, Graph, Source
+from assetbuild.graph.order import Order
 from assetbuild.graph.partitions import Partitions
 from assetbuild.graph.places import relative_place
 
@@ -87,8 +88,7 @@ class _GraphBuilder:
         for definition in self.definitions:
             self._check_own(definition)
         self._check_duplicates()
-        self._check_locations()
-        self._check_folders()
+        Locations(self.definitions, self.io_managers, self.location_of, self.problem, self.shown_place).check()
         assets = [
             asset
             for definition in self.definitions
@@ -98,7 +98,7 @@ class _GraphBuilder:
         sources = [
             Source(d.key, d, self.partitions.of(d.key)) for d in self.definitions if isinstance(d, SourceDefinition)
         ]
-        ordered = self._ordered({asset.key: asset for asset in assets})
+        ordered = Order({asset.key: asset for asset in assets}, self.problem, self.shown_place).sorted()
         self.places.clear()  # what is made from all definitions does not wait for a garbage collection
         automations = self._automations(Graph(assets, sources))
         if self.problems:
@@ -191,63 +191,6 @@ class _GraphBuilder:
                     *(("also at", self.shown_place(origin)) for origin in origins[:-1]),
                     advice="Rename one of them, or give it another key=.",
                 )
-
-    def _check_locations(self) -> None:
-        by_place: dict[str, dict[str, Origin]] = defaultdict(dict)
-        for definition in self.definitions:
-            for out in definition.outs if isinstance(definition, AssetDefinition) else ():
-                key = out.key or ""
-                path = "/".join(path_part(part) for part in key.split("/"))
-                # Folded: on the disks of macOS and Windows, 'Sales' and 'sales' are one file.
-                by_place[path.casefold()].setdefault(key, definition.origin)
-                if self.location_of is not None and out.io_manager is not None and self._is_registered(out.io_manager):
-                    named = f"{out.io_manager}: {self.location_of(key, out.io_manager)}"
-                    by_place[named.casefold()].setdefault(key, definition.origin)
-        reported: set[tuple[str, ...]] = set()
-        for place, keys in sorted(by_place.items()):
-            first, *others = sorted(keys)
-            if others and (first, *others) not in reported:
-                reported.add((first, *others))
-                is_case = len({key.casefold() for key in keys}) == 1
-                rename = "Keys that differ only by case share a file on many disks: " if is_case else ""
-                self.problem(
-                    f"assets {first!r} and {others[0]!r} are stored at one place",
-                    keys[others[0]],
-                    ("place", place),
-                    ("also at", self.shown_place(keys[first])),
-                    advice=f"{rename}rename one of them." if rename else "Rename one of them.",
-                )
-
-    def _check_folders(self) -> None:
-        """Report values that would lie among the partitions of another asset: their folder is theirs alone."""
-        files: dict[str, tuple[str, Origin]] = {}
-        folders: dict[str, tuple[str, Origin]] = {}
-        for definition in self.definitions:
-            for out in definition.outs if isinstance(definition, AssetDefinition) else ():
-                key = out.key or ""
-                path = "/".join(path_part(part) for part in key.split("/")).casefold()
-                if self._is_file(out, path):
-                    files[path] = (key, definition.origin)
-                    if isinstance(definition, AssetDefinition) and definition.partitions is not None:
-                        folders[path] = (key, definition.origin)
-        for path, (key, origin) in sorted(files.items()) if folders else ():
-            parents = [path[:at] for at, letter in enumerate(path) if letter == "/"]
-            for folder, where in (folders[parent] for parent in parents if parent in folders):
-                self.problem(
-                    f"asset {key!r} would lie among the partitions of {folder!r}",
-                    origin,
-                    ("partitioned", self.shown_place(where)),
-                    advice="Rename one of them.",
-                )
-
-    def _is_file(self, out: Out, path: str) -> bool:
-        """Return whether an asset's value lies in the warehouse at the path of its key."""
-        if self.location_of is None or out.io_manager is None or not self._is_registered(out.io_manager):
-            return True
-        return self.location_of(out.key or "", out.io_manager).casefold().endswith(f"/{path}")
-
-    def _is_registered(self, io_manager: str) -> bool:
-        return self.io_managers is None or io_manager in self.io_managers
 
     def resolved(self, definition: AssetDefinition) -> list[Asset]:
         """Return the assets of one definition; raise DefinitionError when it has problems."""
@@ -368,62 +311,6 @@ class _GraphBuilder:
         self.problem(
             f"{_name(definition)} reads {key!r}, which is not declared", definition.origin, *facts, advice=advice
         )
-
-    def _ordered(self, assets: dict[str, Asset]) -> list[Asset]:
-        # Kahn's algorithm with a heap: among the assets that could come next, the smallest key does.
-        # An asset may read earlier partitions of its own.
-        waiting = {
-            key: {edge.key for edge in asset.inputs if edge.key in assets and not self._is_own(asset, edge)}
-            for key, asset in assets.items()
-        }
-        downstream: dict[str, list[str]] = defaultdict(list)
-        for key, upstream in waiting.items():
-            for up in upstream:
-                downstream[up].append(key)
-        ready = [key for key, upstream in waiting.items() if not upstream]
-        heapq.heapify(ready)
-        order: list[Asset] = []
-        while ready:
-            key = heapq.heappop(ready)
-            order.append(assets[key])
-            for down in downstream[key]:
-                waiting[down].discard(key)
-                if not waiting[down]:
-                    heapq.heappush(ready, down)
-        if len(order) < len(assets):
-            done = {asset.key for asset in order}
-            self._report_cycles({key: upstream for key, upstream in waiting.items() if key not in done}, assets)
-        return order
-
-    def _is_own(self, asset: Asset, edge: AssetInput) -> bool:
-        return edge.key == asset.key and edge.mapping is not None
-
-    def _report_cycles(self, waiting: dict[str, set[str]], assets: dict[str, Asset]) -> None:
-        reported: set[str] = set()
-        for start in sorted(waiting):
-            if start in reported:
-                continue
-            trail: list[str] = []
-            at = start
-            while at not in trail and at not in reported:
-                trail.append(at)
-                at = min(waiting[at])
-            if at in reported:
-                reported.update(trail)
-                continue
-            cycle = trail[trail.index(at) :]
-            reported.update(trail)
-            low = cycle.index(min(cycle))
-            cycle = cycle[low:] + cycle[:low]
-            # Each waits for the next, so data flows the other way round.
-            flow = " -> ".join([cycle[0], *reversed(cycle[1:]), cycle[0]])
-            self.problem(
-                "assets depend on themselves",
-                assets[cycle[0]].origin,
-                ("cycle", flow),
-                *(("through", f"{key} at {self.shown_place(assets[key].origin)}") for key in cycle),
-                advice="Break the cycle by dropping one of these dependencies.",
-            )
 
 
 class _OnDemand(Mapping[str, Asset]):
