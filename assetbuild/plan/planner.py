@@ -8,6 +8,7 @@ which order.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 from assetbuild.dataclass import dataclass, field, replace
 from assetbuild.errors import DefinitionError, Problem, UsageError
@@ -26,6 +27,9 @@ from assetbuild.record.model import Pointer
 from assetbuild.record.pointers import Place
 
 __all__ = ["Planned", "Planner"]
+
+_MANY: Final = 100
+"""Places of an asset from which on their pointers are read at once, when it is a tenth of those that it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,13 +268,20 @@ class Planner:
             return
         left = self._built_before(group, self._left(group, places))
         interned: dict[tuple[object, ...], Decision] = {}
+        read: set[Place] = set()
+        if len(left) > _MANY and len(left) * 10 > len(places):
+            read.update(*map(self.facts.pointers.read_together, group))
         for place in left:
             for key, decision in self.judge.decide(group, place).items():
                 state = self.states[key]
                 state.settle(place, decision.version)
                 if decision.action == "none" and decision.status == "fresh":
                     continue
-                state.decisions[place] = decision if state.keys is None else _light(decision, interned)
+                kept = decision if state.keys is None else _light(decision, interned)
+                if kept is decision:  # a build carries it out as it is, and compares the pointer with the latest one
+                    read.discard((key, state.key(place)))
+                state.decisions[place] = kept
+        self.facts.pointers.let_go(read)
         if self.only:
             for key in group:
                 if key not in self.selected:

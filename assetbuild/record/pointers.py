@@ -42,6 +42,20 @@ class Pointers:
             self._known[place] = pointer_of(self._rows.pop(place[0]))
         return self._known.get(place)
 
+    def read_together(self, asset: str) -> set[Place]:
+        """Read the pointers to all partitions of an asset at once; return the places of those not read before."""
+        if asset not in self._partitioned:
+            return set()
+        found = {(asset, pointer.partition): pointer for pointer in self._record.pointers(asset)}
+        new = found.keys() - self._known.keys()
+        self._known.update((place, found[place]) for place in new)
+        return new
+
+    def let_go(self, places: Iterable[Place]) -> None:
+        """Forget pointers that ``read_together`` read: they are read again when they are asked for."""
+        for place in places:
+            self._known.pop(place, None)
+
     def __getitem__(self, place: Place) -> Pointer:
         """Return one pointer; raise KeyError where nothing was ever built."""
         found = self.get(place)
