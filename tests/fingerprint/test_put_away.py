@@ -29,7 +29,8 @@ def second(self):
 lines at the margin
 """
     def inner(n):
-        return n
+        return f"""{n}
+and {n + 1}"""
     return inner, text
 x = 1; y = 2
 if x:
@@ -48,6 +49,9 @@ SOURCES = {
     "no functions": b"x = 1\n",
     "awkward": AWKWARD.encode("latin-1"),
     "awkward, CRLF": AWKWARD.replace("\n", "\r\n").encode("latin-1"),
+    "all ASCII, but not ASCII": "# coding: iso-2022-jp\ndef one(): return '日本'\ndef two(): return 2\n".encode(
+        "iso-2022-jp"
+    ),
     "utf-8 with a mark": b"\xef\xbb\xbfdef one():\n    return 'x\xc3\xa9'\n\n\ndef two():\n    return 2\n",
     "inspect": Path(inspect.__file__).read_bytes(),
     "json.decoder": Path(json.decoder.__file__).read_bytes(),
@@ -64,9 +68,10 @@ def codes_in(code: types.CodeType) -> Iterator[types.CodeType]:
 
 
 @pytest.mark.parametrize("name", SOURCES)
-@pytest.mark.parametrize("size", [1, 4000])
-def test_trees_are_the_same(name: str, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("size", "far"), [(1, 20_000), (4000, 20_000), (1, 1)])
+def test_trees_are_the_same(name: str, size: int, far: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index_module, "_BLOCK", size)
+    monkeypatch.setattr(index_module, "_FAR", far)
     monkeypatch.setattr(index_module, "_OPEN", 2)
     source = SourceFile.of("/module.py", SOURCES[name])
     whole, parted = FileIndex(source), FileIndex(source)

@@ -35,6 +35,8 @@ _BLOCK: Final = 4_000
 """The characters of source from which on a block is full: what is parsed again at once."""
 _OPEN: Final = 16
 """The blocks whose trees are held."""
+_FAR: Final = 20_000
+"""The line from which on it takes longer to parse empty lines in the place of those before a block than to shift it."""
 _FunctionTable: TypeAlias = dict[tuple[int, str], list[FunctionNode]]
 
 
@@ -117,8 +119,7 @@ class Block:
 
     def _opened(self) -> dict[int, ast.stmt]:
         if self._nodes is None:
-            # The lines before it stand as empty ones, so that all positions are those of the file.
-            tree = ast.parse("\n" * (self.first - 1) + self._index.source_text(self.first, self.last))
+            tree = _parsed(self._index.source_text(self.first, self.last), self.first)
             self._nodes = {node.lineno: node for node in tree.body}
             self._functions = self._index.functions_in(tree.body)
             self._shelf.put(self)
@@ -303,6 +304,13 @@ def _holds(node: FunctionNode, code: CodeType) -> bool:
             return False
     names = [argument.arg for argument in (*node.args.posonlyargs, *node.args.args)]
     return list(code.co_varnames[: len(names)]) == names and code.co_argcount == len(names)
+
+
+def _parsed(text: str, first: int) -> ast.Module:
+    """Return the tree of some lines of a file; all positions are those of the file."""
+    if first < _FAR:
+        return ast.parse("\n" * (first - 1) + text)
+    return ast.increment_lineno(ast.parse(text), first - 1)
 
 
 def _begins(block: Block) -> int:
