@@ -4,7 +4,7 @@ Reading order:
 
     source, installed   files as they were read; which of them are first-party
     model               what comes out: CodeVersion, CodePart, Widened
-    normalise, folding  a syntax tree as canonical bytes, without what cannot matter
+    normalise, folding, syntax  a syntax tree as canonical bytes, without what cannot matter
     names, binding, scope   what a piece of code takes from outside itself
     index               one file: functions, classes and module-level statements by place and name
     modules             what a name means: namespaces, imports, homes of names

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from assetbuild.fingerprint.code.components import Node
 from assetbuild.fingerprint.code.modules import View
-from assetbuild.fingerprint.code.normalise import is_annotated_class, plain_bases
+from assetbuild.fingerprint.code.syntax import is_annotated_class, plain_bases
 from assetbuild.fingerprint.code.values import OpaqueError
 from assetbuild.fingerprint.encoding import Encodable, digest
 

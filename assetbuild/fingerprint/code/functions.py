@@ -16,7 +16,7 @@ from assetbuild.fingerprint.code.index import FunctionNode
 from assetbuild.fingerprint.code.model import Widened
 from assetbuild.fingerprint.code.modules import Meaning, View
 from assetbuild.fingerprint.code.names import Chain, chain_of
-from assetbuild.fingerprint.code.normalise import INERT_DECORATORS, decorator_name, parsed_annotation
+from assetbuild.fingerprint.code.syntax import INERT_DECORATORS, decorator_name, parsed_annotation
 from assetbuild.fingerprint.encoding import Encodable, digest
 
 if TYPE_CHECKING:

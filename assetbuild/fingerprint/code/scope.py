@@ -22,9 +22,9 @@ from assetbuild.fingerprint.code.binding import (
     imported_by_call,
 )
 from assetbuild.fingerprint.code.names import READERS, Access, Chain, Names, chain_of, children
-from assetbuild.fingerprint.code.normalise import (
+from assetbuild.fingerprint.code.normalise import Keep
+from assetbuild.fingerprint.code.syntax import (
     INERT_DECORATORS,
-    Keep,
     decorator_name,
     is_annotated_class,
     parsed_annotation,

@@ -30,10 +30,11 @@ from assetbuild.fingerprint.code.index import FileIndex, FunctionNode
 from assetbuild.fingerprint.code.model import Widened
 from assetbuild.fingerprint.code.modules import External, Meaning, Modules, Unloadable, View
 from assetbuild.fingerprint.code.names import Chain, Names
-from assetbuild.fingerprint.code.normalise import Keep, Normaliser, parsed_annotation
+from assetbuild.fingerprint.code.normalise import Keep, Normaliser
 from assetbuild.fingerprint.code.packages import Packages
 from assetbuild.fingerprint.code.scope import names_of_function, names_of_statements
 from assetbuild.fingerprint.code.shapes import first_line
+from assetbuild.fingerprint.code.syntax import parsed_annotation
 from assetbuild.fingerprint.code.values import OpaqueError, encode_value
 from assetbuild.fingerprint.code.whole import Whole
 from assetbuild.fingerprint.encoding import digest
