@@ -96,9 +96,12 @@ class Planner:
             if not plain.settle_fresh(group[0]):
                 self._judge(group)
         parts = tuple(filter(None, (self._part(key) for key in order)))
-        warnings = self._check_only() if self.only else ()
         listed = {part.asset for part in parts}
+        warnings: tuple[str, ...] = ()
         if self.only:
+            from assetbuild.plan.only import check_only  # noqa: PLC0415  # few plans need it
+
+            warnings = check_only(graph, self.selected, self._closure, self.states)
             groups = tuple(group for group in groups if any(key in listed for key in group))
         return Planned(Plan(parts, warnings, self._orphans()), self.states, groups)
 
@@ -358,34 +361,6 @@ class Planner:
             there = set(listed)
             decisions = {place: decision for place, decision in state.decisions.items() if place in there}
         return AssetPlan(key, state.keys, listed, decisions, state.version, state.is_open)
-
-    def _check_only(self) -> tuple[str, ...]:
-        graph, problems = self.facts.graph, []
-        left_out = {up for key in self.selected for up in graph.upstream(key) if up in graph.assets} - self.selected
-        for key in sorted(left_out):
-            state = self.states[key]
-            missing = [place for place in places_in(state.wanted) if not state.known[place]]
-            if missing:
-                readers = ", ".join(sorted(set(graph.downstream(key)) & self.selected))
-                name = key if state.keys is None else f"{key}[{state.key(missing[0])}]"
-                problems.append(
-                    Problem(
-                        f"upstream {name!r} was never built, and --only leaves it out",
-                        (("needed by", readers),),
-                        f"Build it too: drop --only, or select '{key}'.",
-                    )
-                )
-        if problems:
-            raise UsageError(*problems)
-        return tuple(
-            f"upstream {key!r} is {self._worst(self.states[key])}; --only builds on its current value"
-            for key in graph.assets
-            if key in self._closure and key not in self.selected and self.states[key].decisions
-        )
-
-    def _worst(self, state: AssetState) -> str:
-        statuses = {decision.status for decision in state.decisions.values()}
-        return next(status for status in ("stale", "missing", "pending", "fresh") if status in statuses)
 
     def _orphans(self) -> tuple[str, ...]:
         graph = self.facts.graph
