@@ -87,19 +87,10 @@ class Partitions:
                 )
 
     def _add(self, definition: AssetDefinition) -> None:
-        from assetbuild.declare.partitions import PartitionsDefinition  # noqa: PLC0415  # only with partitions
-
         partitions = definition.partitions
-        if not isinstance(partitions, PartitionsDefinition):
-            self._report(
-                f"{_shown(definition)} has partitions={partitions!r}",
-                definition.origin,
-                advice='Say a definition, such as Daily("2024-01-01") or Static(["a", "b"]).',
-            )
-            return
-        self._check(partitions, _shown(definition), definition.origin)
-        for out in definition.outs:
-            self._known[out.key or ""] = partitions
+        if self._is_definition(partitions, _shown(definition), definition.origin):
+            for out in definition.outs:
+                self._known[out.key or ""] = partitions
 
     def _add_source(self, definition: SourceDefinition) -> None:
         partitions = definition.partitions
@@ -111,24 +102,26 @@ class Partitions:
                     advice="Put a name in braces where the key stands: data/{date}.csv.",
                 )
             return
-        from assetbuild.declare.partitions import Dynamic, PartitionsDefinition  # noqa: PLC0415  # only with partitions
-
         if partitions is None:
-            partitions = Dynamic(definition.key)  # the keys that its files have
-        elif not isinstance(partitions, PartitionsDefinition):
-            self._report(
-                f"source {definition.key!r} has partitions={partitions!r}",
-                definition.origin,
-                advice='Say a definition, such as Daily("2024-01-01").',
-            )
-            return
-        else:
-            self._check(partitions, f"source {definition.key!r}", definition.origin)
-        self._known[definition.key] = partitions
+            from assetbuild.declare.partitions import Dynamic  # noqa: PLC0415  # only with partitions
 
-    def _check(self, partitions: PartitionsDefinition, name: str, origin: Origin) -> None:
+            self._known[definition.key] = Dynamic(definition.key)  # the keys that its files have
+        elif self._is_definition(partitions, f"source {definition.key!r}", definition.origin):
+            self._known[definition.key] = partitions
+
+    def _is_definition(self, partitions: Any, name: str, origin: Origin) -> bool:
+        """Return whether this is a definition of partitions; report what is wrong with it."""
+        from assetbuild.declare.partitions import PartitionsDefinition  # noqa: PLC0415  # only with partitions
+
+        if not isinstance(partitions, PartitionsDefinition):
+            headline = f"{name} has partitions={partitions!r}"
+            self._report(
+                headline, origin, advice='Say a definition, such as Daily("2024-01-01") or Static(["a", "b"]).'
+            )
+            return False
         for problem in partitions.problems():
             self._report(f"{name}: {problem}", origin, advice="Mend the partitions.")
+        return True
 
 
 def _givers(partitions: Any) -> Iterator[str]:

@@ -181,28 +181,19 @@ class Sweeper:
 def _event_types() -> list[type[Any]]:
     # Without a filter watchdog also asks for every opened file, and with thousands of folders its own scan then
     # overflows the queue for ever. A change of owner or permissions is none of the content.
-    from watchdog.events import (  # noqa: PLC0415
-        DirCreatedEvent,
-        DirDeletedEvent,
-        DirMovedEvent,
-        FileClosedEvent,
-        FileCreatedEvent,
-        FileDeletedEvent,
-        FileModifiedEvent,
-        FileMovedEvent,
-    )
+    from watchdog import events  # noqa: PLC0415
 
     found: list[type[Any]] = [
-        DirCreatedEvent,
-        DirDeletedEvent,
-        DirMovedEvent,
-        FileClosedEvent,
-        FileCreatedEvent,
-        FileDeletedEvent,
-        FileMovedEvent,
+        events.DirCreatedEvent,
+        events.DirDeletedEvent,
+        events.DirMovedEvent,
+        events.FileClosedEvent,
+        events.FileCreatedEvent,
+        events.FileDeletedEvent,
+        events.FileMovedEvent,
     ]
     if not sys.platform.startswith("linux"):  # elsewhere nothing tells that a file was closed
-        found.append(FileModifiedEvent)
+        found.append(events.FileModifiedEvent)
     return found
 
 
