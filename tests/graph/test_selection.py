@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from assetbuild.errors import UsageError
+from assetbuild.graph.evaluation import CHANGES, STATUSES
 from assetbuild.graph.selection import Verdict, select
+from assetbuild.plan.model import CauseKind, Status
 from tests.graph.small_graphs import graph_of, shop
 
 SHOP = shop()
@@ -281,3 +284,8 @@ def test_every_example_of_the_page_selects_what_it_says(text, keys):
 
 def test_the_message_on_the_page_is_the_real_one():
     assert refused("+totls and group:raw") in PAGE
+
+
+def test_every_status_and_every_cause_of_a_plan_can_be_selected():
+    assert get_args(Status) == STATUSES
+    assert ("any", *get_args(CauseKind)) == CHANGES
