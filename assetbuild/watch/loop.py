@@ -45,6 +45,7 @@ _LONGEST_SLEEP_S = 3600.0
 """The system takes no more than 24 days; and while a laptop's lid is closed, a sleep counts no time."""
 _TIDY_AFTER_S = 1.0
 _LITTER_MOST = 50
+_NAMED = 5
 
 
 class _Stop(Exception):  # noqa: N818  # not an error: the way out of the loop
@@ -307,7 +308,9 @@ class Watcher:
         assert self.automation is not None  # noqa: S101  # it is due
         new = self.automation.new_keys(time.time())
         if touched := self.intake.owe(new):
-            self._reason = f"new partitions of {', '.join(sorted(new & touched or new))}"
+            names = sorted(new & touched or new)
+            more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+            self._reason = f"new partitions of {', '.join(names[:_NAMED])}{more}"
             return
         requests = self.automation.due(time.time(), self.project)
         for text in self.automation.notices():
@@ -322,8 +325,10 @@ class Watcher:
         if not self.intake.is_broken and self._leave is None:
             self._said = None
             build = partial(carry_out, request, self.project)
-            if request.kind == "source" and any(self.options.choice.values()):
+            if request.kind == "source" and self.options.has_keys:
                 build = partial(self._builder.materialize, self.options.selection)
+            elif request.kind == "source" and self.options.missing_only:
+                build = partial(carry_out, request, self.project, missing_only=True)
             report = self._builder.build(request.reason, request.selection, build)
             self._after_build()
             error = "" if report is not None else "the build could not begin"

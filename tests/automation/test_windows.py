@@ -140,3 +140,44 @@ def test_a_tick_that_is_far_is_waited_for_an_hour_at_a_time(shop, monkeypatch):
     clock.watcher = loop.Watcher(Project.open(shop.root), WatchOptions(jobs=0, poll_s=3600.0))
     assert clock.watcher.run() == 0
     assert clock.longest_s == 3600
+
+
+def test_a_source_that_moved_builds_only_what_is_missing_where_that_is_asked_for(shop, monkeypatch):
+    shop.declare("""
+        @source(every="1m")
+        def ledger() -> DataVersion:
+            return DataVersion((HERE / "version.txt").read_text())
+
+        @asset(deps=["ledger"])
+        def page() -> int:
+            return 1
+
+        @asset(deps=["ledger"], on=cron("0 6 1 1 *"))
+        def yearly() -> int:
+            return 1
+    """)
+    shop.write("version.txt", "1")
+    clock = Clock(monkeypatch, "2026-03-01 12:00", end="2026-03-01 12:05")
+    monkeypatch.setattr(loop, "time", clock)
+    reasons: list[str] = []
+
+    def wait(ready: Any, timeout_s: Any) -> Any:
+        if clock.watcher.automation is not None:
+            clock.watcher.automation.settle()
+        if clock.now >= at("2026-03-01 12:02"):
+            shop.write("version.txt", "2")
+        return clock.wait(ready, timeout_s)
+
+    def listen(event: Event) -> None:
+        if isinstance(event, BuildRequested):
+            reasons.append(event.reason)
+        if isinstance(event, AssetFinished) and event.outcome.outcome == "built":
+            reasons.append(f"built {event.outcome.asset}")
+
+    monkeypatch.setattr(loop, "wait", wait)
+    options = WatchOptions(jobs=0, poll_s=3600.0, missing_only=True, on_event=listen)
+    clock.watcher = loop.Watcher(Project.open(shop.root), options)
+    assert clock.watcher.run() == 0
+    assert "source ledger moved" in reasons
+    assert reasons.count("built page") == 1
+    assert "built yearly" not in reasons
