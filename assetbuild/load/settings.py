@@ -12,7 +12,6 @@ packages = "exact"                         which third-party versions count: exa
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -152,6 +151,8 @@ def _text(path: Path) -> str:
 
 
 def _toml(path: Path) -> tuple[str, dict[str, Any]]:
+    import tomllib  # noqa: PLC0415  # a worker gets the settings from its parent
+
     text = _text(path)
     try:
         return text, tomllib.loads(text)
