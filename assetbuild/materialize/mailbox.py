@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import select
 import socket
-from typing import Self
+
+TYPE_CHECKING = False  # that of 'typing' takes as long as the rest of this module
+if TYPE_CHECKING:
+    from typing import Self
 
 __all__ = ["Mailbox"]
 

@@ -18,7 +18,6 @@ import sys
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 from assetbuild.errors import AssetbuildError
@@ -26,6 +25,7 @@ from assetbuild.graph.model import Graph
 from assetbuild.load.compiled import Compiled
 from assetbuild.load.definitions import load_definitions
 from assetbuild.load.errors import user_traceback
+from assetbuild.materialize.channel import Channel
 from assetbuild.materialize.mailbox import Mailbox
 from assetbuild.materialize.renewal import runs_more_threads
 from assetbuild.materialize.step import Runtime, run_task
@@ -42,7 +42,7 @@ _LITTER_MOST = 50
 """After so many loads without a second's rest the modules of earlier ones are collected in any case."""
 
 
-def serve(pipe: Connection, lifeline: int, mailbox: int, *, kind: str, libraries: Sequence[str] = ()) -> None:
+def serve(pipe: Channel, lifeline: int, mailbox: int, *, kind: str, libraries: Sequence[str] = ()) -> None:
     """Answer the parent's messages until its pipe closes; import libraries before there are any.
 
     A worker of the kind "threads" runs tasks in threads; one that is "prepared" gets all libraries of the project.
@@ -70,7 +70,7 @@ def serve(pipe: Connection, lifeline: int, mailbox: int, *, kind: str, libraries
 class Service:
     """What lives from one message to the next."""
 
-    def __init__(self, pipe: Connection, mailbox: Mailbox, nowhere: int) -> None:
+    def __init__(self, pipe: Channel, mailbox: Mailbox, nowhere: int) -> None:
         """Take the pipe to the parent, where it puts tasks ahead, and the file descriptor of the null device."""
         self._pipe = pipe
         self._mailbox = mailbox

@@ -12,10 +12,10 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, TextIO, cast
 
+from assetbuild.materialize.channel import Channel
 from assetbuild.materialize.mailbox import Mailbox
 from assetbuild.materialize.service import Service
 from assetbuild.materialize.task import Task
@@ -26,7 +26,7 @@ __all__ = ["ThreadedService"]
 class ThreadedService(Service):
     """Runs each task in a thread of its own."""
 
-    def __init__(self, pipe: Connection, mailbox: Mailbox, nowhere: int) -> None:
+    def __init__(self, pipe: Channel, mailbox: Mailbox, nowhere: int) -> None:
         """Take the pipe to the parent."""
         super().__init__(pipe, mailbox, nowhere)
         self._sending = threading.Lock()

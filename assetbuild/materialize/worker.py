@@ -10,10 +10,9 @@ import sys
 
 if __name__ == "__main__":
     gc.disable()  # until the project is loaded: collections would take a third of the time of its imports
-    from multiprocessing.connection import Connection
-
+    from assetbuild.materialize.channel import Channel
     from assetbuild.materialize.service import serve
 
     pipe, lifeline, mailbox = map(int, sys.argv[1:4])
     kind, *libraries = sys.argv[4:]
-    serve(Connection(pipe), lifeline, mailbox, kind=kind, libraries=libraries)
+    serve(Channel(pipe), lifeline, mailbox, kind=kind, libraries=libraries)
