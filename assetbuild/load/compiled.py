@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["Compiled", "compiled_by", "compiled_modules", "forget_compiled", "homes_of", "keep_compiled"]
 
 _NAME = "compiled"
-_HEADER = f"assetbuild compiled 2 {sys.implementation.cache_tag} {marshal.version} {sys.hexversion}\n".encode()
+_HEADER = f"assetbuild compiled 3 {sys.implementation.cache_tag} {marshal.version} {sys.hexversion}\n".encode()
 
 
 @dataclass(frozen=True, slots=True)

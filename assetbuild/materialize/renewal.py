@@ -12,6 +12,8 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
+from assetbuild.fingerprint.code.syntax import is_main_guard
+
 __all__ = ["runs_more_threads", "sets_elsewhere"]
 
 _HARMLESS = frozenset({"print"})
@@ -54,16 +56,12 @@ def _set_by(data: bytes) -> Iterator[str]:
 
 def _run_at_import(nodes: list[ast.stmt]) -> Iterator[ast.stmt]:
     for node in nodes:
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) or _is_main_guard(node):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) or is_main_guard(node):
             continue
         inner = [part for part in ast.iter_child_nodes(node) if isinstance(part, ast.stmt)]
         handlers = [part for handler in getattr(node, "handlers", ()) for part in handler.body]
         yield node
         yield from _run_at_import([*inner, *handlers])
-
-
-def _is_main_guard(node: ast.stmt) -> bool:
-    return isinstance(node, ast.If) and ast.unparse(node.test).startswith("__name__ ==")
 
 
 def _called(node: ast.stmt) -> str | None:

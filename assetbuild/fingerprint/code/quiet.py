@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from assetbuild.fingerprint.code.names import chain_of
+from assetbuild.fingerprint.code.syntax import is_main_guard
 
 __all__ = ["QUIET_LIBRARIES", "is_quiet"]
 
@@ -26,10 +27,8 @@ QUIET_LIBRARIES: Final = frozenset(
         "decimal",
         "enum",
         "fractions",
-        "itertools",
         "json",
         "math",
-        "operator",
         "pathlib",
         "re",
         "string",
@@ -47,7 +46,6 @@ _QUIET_FUNCTIONS: Final = frozenset(
         "functools.cache",
         "functools.cached_property",
         "functools.lru_cache",
-        "functools.partial",
         "functools.total_ordering",
         "functools.wraps",
         "logging.getLogger",
@@ -108,7 +106,7 @@ def _origins(tree: ast.Module) -> dict[str, str]:
     for node in _at_import(tree.body):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             origins[node.name] = ""
-        elif isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             names = {part.id for target in targets for part in ast.walk(target) if isinstance(part, ast.Name)}
             origins.update(dict.fromkeys(names, ""))
@@ -136,7 +134,7 @@ def _inner(node: ast.stmt) -> Iterator[list[ast.stmt]]:
 
 
 def _is_quiet(node: ast.stmt, origins: dict[str, str]) -> bool:
-    if isinstance(node, ast.If) and _is_main_guard(node):
+    if isinstance(node, ast.If) and is_main_guard(node):
         return True
     parts = _parts(node, origins)
     return (
@@ -156,9 +154,8 @@ def _parts(node: ast.stmt, origins: dict[str, str]) -> Iterable[ast.expr | None]
         return [*above, *(given.value for given in node.keywords)] if is_plain and _are_known(above, origins) else None
     if isinstance(node, ast.Assign):
         return [node.value] if all(map(_is_name, node.targets)) else None
-    if isinstance(node, ast.AnnAssign | ast.AugAssign):
-        note = node.annotation if isinstance(node, ast.AnnAssign) else None
-        return [node.value, note] if _is_name(node.target) else None
+    if isinstance(node, ast.AnnAssign):  # no AugAssign: '+=' changes a list in place, which may be another module's
+        return [node.value, node.annotation] if _is_name(node.target) else None
     if isinstance(node, ast.If):
         return [node.test]
     if isinstance(node, ast.Try):
@@ -184,7 +181,10 @@ def _are_known(expressions: Iterable[ast.expr], origins: dict[str, str]) -> bool
 
 def _calls_known(expression: ast.expr, origins: dict[str, str]) -> bool:
     return all(
-        _is_known(node.func, origins) if isinstance(node, ast.Call) else not isinstance(node, ast.NamedExpr)
+        # What a call returned is not called: it may be anything.
+        not isinstance(node.func, ast.Call) and _is_known(node.func, origins)
+        if isinstance(node, ast.Call)
+        else not isinstance(node, ast.NamedExpr)
         for node in ast.walk(expression)
     )
 
@@ -215,7 +215,3 @@ def _is_name(target: ast.expr) -> bool:
     if isinstance(target, ast.Tuple | ast.List):
         return all(_is_name(part) for part in target.elts)
     return isinstance(target, ast.Name)
-
-
-def _is_main_guard(node: ast.If) -> bool:
-    return isinstance(node.test, ast.Compare) and chain_of(node.test.left) == ("__name__", ()) and not node.orelse

@@ -6,7 +6,14 @@ import ast
 import copy
 from typing import Final
 
-__all__ = ["INERT_DECORATORS", "decorator_name", "is_annotated_class", "parsed_annotation", "plain_bases"]
+__all__ = [
+    "INERT_DECORATORS",
+    "decorator_name",
+    "is_annotated_class",
+    "is_main_guard",
+    "parsed_annotation",
+    "plain_bases",
+]
 
 INERT_DECORATORS: Final = frozenset(
     [
@@ -80,3 +87,8 @@ def decorator_name(node: ast.expr) -> str:
     if isinstance(node, ast.Attribute):
         return node.attr
     return node.id if isinstance(node, ast.Name) else ""
+
+
+def is_main_guard(node: ast.stmt) -> bool:
+    """Return whether a statement is ``if __name__ == "__main__":``, of which nothing runs at import."""
+    return isinstance(node, ast.If) and not node.orelse and ast.unparse(node.test) == "__name__ == '__main__'"
