@@ -9,8 +9,9 @@ selection compares these, and says the same without loading settings, manifest, 
 path. Whatever differs, it goes the long way, which decides by content. What depends on the clock, on functions that
 are polled or on partitions is never noted.
 
-A file that is saved while the plan is made could be noted with a stamp that the plan has not seen. So nothing
-is noted that moved after the plan began, or so shortly before that its time of change proves nothing.
+A file that is saved while the plan is made, or carried out, could be noted with a stamp that nobody has seen. So
+nothing is noted that moved after the plan began, or so shortly before that its time of change proves nothing; and of
+published values only how the record has them.
 
 Typical size: 100 bytes for each module and source file; published values take 32 bytes in all.
 """
@@ -29,9 +30,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from assetbuild.load.stage import Stage
 
-__all__ = ["count_at_standstill", "keep_standstill"]
+__all__ = ["can_stand_still", "count_at_standstill", "keep_standstill", "tree_of"]
 
-_HEADER = f"assetbuild standstill 2 {__version__}\n".encode()
+_HEADER = f"assetbuild standstill 3 {__version__}\n".encode()
 _NAME = "standstill"
 _MOST = 200_000
 """Trees of more entries than this are left to the plan, which knows which of them it needs."""
@@ -52,33 +53,58 @@ def count_at_standstill(folder: str) -> int | None:
         return None
 
 
-def keep_standstill(stage: Stage, *, began_ns: int) -> None:
-    """Note how the project lies, for a plan that began at this time and found all fresh; where it can be told."""
+def keep_standstill(stage: Stage, published: str, *, began_ns: int) -> None:
+    """Note how the project lies, when all is fresh after a plan that began at this time; where it can be told.
+
+    ``published`` is the hash of how the published values lie, of which the caller knows that they are fresh.
+    """
     from assetbuild.record.stamps import StampCache  # noqa: PLC0415  # a plan was made, so it is loaded
 
     settings = stage.settings
-    path = settings.state_folder / _NAME
     limit = began_ns - _YOUNG_NS
     try:
-        if stage.trace is None or not _is_told_by_files(stage):
-            raise _Unfit  # noqa: TRY301
+        if stage.trace is None:
+            return
         trace, root = stage.trace, str(settings.root)
         env = {name: _env(name) for name in {*trace.env, *stage.recipes.variables}}
         settings_file = str(settings.file) if settings.file is not None else None
         files = {name: _stamp(name, limit) for name in [*trace.files, *_beside(root, settings_file)]}
         ours = {".assetbuild", settings.warehouse.replace("\\", "/").partition("/")[0]}
         folders = {(name, how): _names(name, ours if name == root else set(), how=how) for name, how in trace.folders}
-        trees: dict[tuple[str, int | None], str] = {(str(settings.root / settings.warehouse), None): ""}
+        sources: dict[tuple[str, int | None], str] = {}
         for source in stage.graph.sources.values():
-            _add_source(str(settings.root / (source.definition.path or "")), files, trees, limit)
-        trees = {(name, depth): _tree(name, depth, limit) for name, depth in trees}
+            _add_source(str(settings.root / (source.definition.path or "")), files, sources, limit)
+        trees = {(name, depth): _tree(name, depth, limit) for name, depth in sources}
+        trees[str(settings.root / settings.warehouse), None] = published
         state = str(settings.state_folder / "state.db")
         rest = (_python(root), env, files, folders, ours, root, trees, _state(state), state)
         if stage.trace.moved(settings, StampCache(settings.state_folder / "stamps.db")) != frozenset():
-            raise _Unfit  # noqa: TRY301
-        write_sealed(path, _HEADER, (len(stage.graph.assets), root, *rest))
+            return
+        write_sealed(settings.state_folder / _NAME, _HEADER, (len(stage.graph.assets), root, *rest))
     except (OSError, ValueError, _Unfit):
         return
+
+
+def can_stand_still(stage: Stage) -> bool:
+    """Say whether a plan follows from files and variables alone, and not from the clock or from asking functions."""
+    graph, plain = stage.graph, stage.recipes.plain
+    return (
+        stage.trace is not None
+        and not any(source.definition.observe is not None for source in graph.sources.values())
+        and not any(plain(key) is None and graph.assets[key].partitions is not None for key in graph.assets)
+    )
+
+
+def tree_of(folder: str) -> tuple[str, frozenset[str]]:
+    """Return the hash of how all files below a folder lie, and for each its path, NUL, and stamp as the record has it.
+
+    Raises ValueError when there are too many.
+    """
+    try:
+        lines = _lines(folder, None, _FOREVER)
+    except _Unfit as error:
+        raise ValueError(folder) from error
+    return _hash(lines), frozenset(lines)
 
 
 def _is_still(  # noqa: PLR0913, PLR0917  # the fields of the file
@@ -99,14 +125,6 @@ def _is_still(  # noqa: PLR0913, PLR0917  # the fields of the file
         and all(_stamp(name, _FOREVER) == stamp for name, stamp in files.items())
         and all(_names(name, ours if name == root else set(), how=how) == said for (name, how), said in folders.items())
         and all(_tree(name, depth, _FOREVER) == said for (name, depth), said in trees.items())
-    )
-
-
-def _is_told_by_files(stage: Stage) -> bool:
-    """Say whether no part of the plan follows from the clock or from asking functions."""
-    graph, plain = stage.graph, stage.recipes.plain
-    return not any(source.definition.observe is not None for source in graph.sources.values()) and not any(
-        plain(key) is None and graph.assets[key].partitions is not None for key in graph.assets
     )
 
 
@@ -197,6 +215,14 @@ def _names(folder: str, ours: set[str], *, how: bool) -> str:
 
 def _tree(base: str, depth: int | None, limit_ns: int) -> str:
     """Return the hash of the state of every file below a folder; raise _Unfit when one moved after the limit."""
+    return _hash(_lines(base, depth, limit_ns))
+
+
+def _hash(lines: list[str]) -> str:
+    return xxhash.xxh3_128_hexdigest("\n".join(sorted(lines)).encode("utf-8", "surrogateescape"))
+
+
+def _lines(base: str, depth: int | None, limit_ns: int) -> list[str]:
     lines: list[str] = []
     waiting = [(base, 1)]
     while waiting:
@@ -217,12 +243,10 @@ def _tree(base: str, depth: int | None, limit_ns: int) -> str:
                         status = entry.stat(follow_symlinks=False)
                     if status.st_mtime_ns > limit_ns or status.st_ctime_ns > limit_ns:
                         raise _Unfit
-                    lines.append(
-                        f"{entry.path}\0{status.st_mtime_ns}:{status.st_ctime_ns}:{status.st_size}:{status.st_ino}"
-                    )
+                    stamp = f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
+                    lines.append(f"{entry.path}\0{stamp}")
         except (FileNotFoundError, NotADirectoryError):
             lines.append("absent")
         if len(lines) > _MOST:
             raise _Unfit
-    lines.sort()
-    return xxhash.xxh3_128_hexdigest("\n".join(lines).encode("utf-8", "surrogateescape"))
+    return lines

@@ -24,7 +24,6 @@ from assetbuild.plan.planner import Planned, Planner
 from assetbuild.record.faults import reach
 from assetbuild.record.lock import AssetLocks, forget_dead_runs, is_running, run_lock
 from assetbuild.record.pointers import Place
-from assetbuild.record.state import Record
 from assetbuild.store.publish import remove_leftovers
 
 if TYPE_CHECKING:
@@ -159,7 +158,7 @@ def _run(
             loaded.settings.pools,
             options.on_event,
             _usable_memory(),
-            lambda: others_at_work(facts.record) or "another build",
+            lambda: facts.record.others_at_work() or "another build",
             capture=has_workers,
             cancel=options.cancel,
             meanwhile=options.meanwhile,
@@ -210,13 +209,6 @@ def _remove_half_written(facts: Facts, settings: Settings) -> None:
     """Remove what the workers left that died, or were ended, in this build."""
     facts.outputs.objects.sweep()
     remove_leftovers(settings.root / settings.warehouse)
-
-
-def others_at_work(record: Record) -> str:
-    """Name the other live processes that build in this project; empty when there is none."""
-    folder = record.path.parent
-    others = [(run_id, pid) for run_id, pid in record.running() if pid != os.getpid() and is_running(folder, run_id)]
-    return "; ".join(f"pid {pid}, run {run_id}" for run_id, pid in others)
 
 
 def _usable_memory() -> int:

@@ -57,7 +57,8 @@ class Outputs:
         """Of values in shared files: under which stamp they were looked at together, and what was found."""
         self._file_managers: dict[str, IOManager | None] = {}
         """The IO managers that keep each value in a file of its own; None for one that does not."""
-        self._is_writing = False
+        self.is_writing = False
+        """Whether a build has begun, which moves the stamps of shared files itself."""
         self.moved: dict[tuple[str, str | None], str] = {}
         """New stamps of values that were touched but are intact, for a build to write back."""
 
@@ -89,7 +90,7 @@ class Outputs:
                 return "intact"
         elif self.is_recorded(str(shared), stamp) or self.is_recorded(str(shared), manager.stamp(place)):
             return "intact"
-        elif (seen := self._seen.get(value)) is not None and (self._is_writing or seen[0] == stamp):
+        elif (seen := self._seen.get(value)) is not None and (self.is_writing or seen[0] == stamp):
             return seen[1]
         name = f"output:{pointer.location}"
         if self.stamps.version(name, stamp) == pointer.data_version:
@@ -152,7 +153,7 @@ class Outputs:
 
     def begin_writing(self) -> None:
         """Note that a build begins: what its plan found in shared files holds, though it moves their stamps itself."""
-        self._is_writing = True
+        self.is_writing = True
 
     def look_together(self, asset: str, standing: Sequence[Standing]) -> None:
         """Look at once at the values of an asset in shared files that ``state`` would have to look at one by one."""

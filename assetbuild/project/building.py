@@ -16,7 +16,6 @@ from assetbuild.materialize.build import (
     BuildOptions,
     Loaded,
     new_run_id,
-    others_at_work,
     prepare_state_folder,
     run_build,
 )
@@ -41,7 +40,7 @@ def build(planning: Planning, options: BuildOptions, *, wait: bool) -> Report:
         try:
             report = None
             while report is None:
-                report = _build(planning, ahead.options, wait=wait)
+                report = _build(planning, ahead.options, wait=wait, is_last=options.pool is None)
         except (OSError, RecordError) as error:
             return _nothing_to_do(error, planning)
         return report
@@ -71,8 +70,11 @@ def locked(opened: Opened, command: str) -> Iterator[tuple[Facts, str]]:
             facts.record.finish_run(run_id, status, {})
 
 
-def _build(planning: Planning, options: BuildOptions, *, wait: bool) -> Report | None:
-    """Plan and run under the lock; return None when the code changed before it could be handed to workers."""
+def _build(planning: Planning, options: BuildOptions, *, wait: bool, is_last: bool) -> Report | None:
+    """Plan and run under the lock; return None when the code changed before it could be handed to workers.
+
+    ``is_last`` says that the next plan is another command's, which may be spared it.
+    """
     began_ns = time.time_ns()
     opened = planning.opened
     stage = opened.loaded(functions=options.jobs == 0)
@@ -84,7 +86,7 @@ def _build(planning: Planning, options: BuildOptions, *, wait: bool) -> Report |
     ):
         planner = planning.planner(facts)
         planned = _without_lost(planner)
-        if not wait and not planned.plan.is_fresh and (holder := others_at_work(facts.record)):
+        if not wait and not planned.plan.is_fresh and (holder := facts.record.others_at_work()):
             raise BusyError(busy(holder))
         stage = opened.loaded()
         bundle = {} if planned.plan.is_fresh else stage.bundle()
@@ -95,9 +97,13 @@ def _build(planning: Planning, options: BuildOptions, *, wait: bool) -> Report |
         loaded = Loaded(stage.settings, stage.graph, bundle, compiled, stage.config)
         with old_objects_aside():
             report = run_build(planner, planned, loaded, replace(options, meanwhile=keep), new_run_id())
+        note = None
+        if report.status == "success" and (is_last or planned.plan.is_fresh):
+            note = planning.standstill(stage, planned.plan, facts, began_ns)
     if planned.plan.is_fresh:  # no worker was started, beside which it could be done
         keep()
-    planning.note_standstill(stage, planned.plan, began_ns)  # the record is closed now, and lies as it will
+    if note is not None:
+        note()
     return report
 
 
@@ -117,7 +123,7 @@ def _project_lock(
 ) -> AbstractContextManager[None]:
     def holder() -> str:
         with opened.record() as record:
-            return others_at_work(record) or "another process"
+            return record.others_at_work() or "another process"
 
     folder = opened.loaded().settings.state_folder
     return project_lock(folder, alone=alone, holder=holder, wait=wait, on_wait=lambda held: listen(Waiting(held)))

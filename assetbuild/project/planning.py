@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from assetbuild.errors import Problem, UsageError, closest
@@ -63,19 +64,28 @@ class Planning:
         with self.opened.facts() as facts:
             plan = self.planner(facts).plan().plan
             stage = self.opened.loaded()
+            note = self.standstill(stage, plan, facts, began_ns) if plan.is_fresh else None
         if stage.keep is not None:
             stage.keep()
-        self.note_standstill(stage, plan, began_ns)
+        if note is not None:
+            note()
         return plan
 
-    def note_standstill(self, stage: Stage, plan: Plan, began_ns: int) -> None:
-        """Note how the project lies, when a plan of all of it found nothing to do and nothing to tell."""
-        if self._selection or self._only or self._force or self._asked != _EVERY:
-            return
-        if plan.is_fresh and not (plan.warnings or plan.orphans or self.opened.warnings):
-            from assetbuild.load.standstill import keep_standstill  # noqa: PLC0415  # only when nothing is to do
+    def standstill(self, stage: Stage, plan: Plan, facts: Facts, began_ns: int) -> Callable[[], None] | None:
+        """Return what notes how the project lies, now that this plan of all of it leaves nothing to do and to tell.
 
-            keep_standstill(stage, began_ns=began_ns)
+        It is to be called when the record is closed, and lies as it will. None where nothing can be noted.
+        """
+        if self._selection or self._only or self._force or self._asked != _EVERY:
+            return None
+        if plan.warnings or plan.orphans or self.opened.warnings or facts.record.others_at_work():
+            return None
+        # Imported here: only when nothing is to do.
+        from assetbuild.load.standstill import can_stand_still, keep_standstill  # noqa: PLC0415
+        from assetbuild.plan.published import tree_as_recorded  # noqa: PLC0415
+
+        published = tree_as_recorded(facts) if can_stand_still(stage) else None
+        return None if published is None else partial(keep_standstill, stage, published, began_ns=began_ns)
 
     def _verdicts(self) -> Mapping[str, Verdict]:
         return {

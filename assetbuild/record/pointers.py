@@ -27,11 +27,20 @@ class Pointers:
     def __init__(self, record: Record) -> None:
         """Read the pointers of assets without partitions."""
         self._record = record
+        self._commits = record.commits_of_others()
         self._rows = record.plain_rows()
         """Of assets without partitions, until they are asked for one by one."""
         self._known: dict[Place, Pointer | None] = {}
         self._partitioned = frozenset(record.partitioned_assets())
         self._set: dict[str, set[str | None]] = {}
+
+    @property
+    def are_current(self) -> bool:
+        """Whether the record has the pointers without partitions as they were read, and as a build then set them."""
+        if self._record.commits_of_others() == self._commits:
+            return True
+        rows = self._record.plain_rows()
+        return all(self.get((asset, None)) == pointer_of(row) for asset, row in rows.items())
 
     def get(self, place: Place) -> Pointer | None:
         """Return one pointer, or None."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,6 +15,7 @@ from assetbuild.errors import RecordError
 from assetbuild.fingerprint.encoding import hash_bytes
 from assetbuild.record.database import cannot, is_damage, note_damage, open_to_read, open_to_write, parsed
 from assetbuild.record.history import History
+from assetbuild.record.lock import is_running
 from assetbuild.record.model import Components, Pointer, Standing, Trace, ValueInfo
 from assetbuild.record.pointers import Pointers, pointer_of
 
@@ -60,6 +62,17 @@ class Record(History):
     def connection(self) -> sqlite3.Connection:
         """The open database, for the tables that have a module of their own (``ticks.py``)."""
         return self._db
+
+    def commits_of_others(self) -> int:
+        """Return a number that is another one as soon as another connection has committed anything."""
+        number: int = self._db.execute("PRAGMA data_version").fetchone()[0]
+        return number
+
+    def others_at_work(self) -> str:
+        """Name the other live processes that build in this project; empty when there is none."""
+        folder, own = self.path.parent, os.getpid()
+        others = [(run_id, pid) for run_id, pid in self.running() if pid != own and is_running(folder, run_id)]
+        return "; ".join(f"pid {pid}, run {run_id}" for run_id, pid in others)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

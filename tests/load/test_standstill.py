@@ -9,6 +9,8 @@ import time
 
 import pytest
 
+from tests.harness.project_folder import finish
+
 ASSETS = """
 import os
 import pathlib
@@ -39,12 +41,10 @@ def shop(project):
 
 
 def settle(project):
-    """Ask until the note is there: nothing is noted of files that moved a moment ago."""
+    """Ask until it is noted: nothing is of files that moved a moment ago, and each program finds other packages."""
     limit = time.monotonic() + 20
-    while not project.path(".assetbuild/standstill").exists():
-        project.run("status", cold=True)
+    while not answers_at_once(project):
         assert time.monotonic() < limit
-    assert answers_at_once(project)
 
 
 def answers_at_once(project):
@@ -150,3 +150,110 @@ def test_a_plan_of_a_part_notes_nothing(shop):
     shop.run("materialize", "-n", "--missing-only", cold=True)
     assert not shop.path(".assetbuild/standstill").exists()
     assert shop.build() == {"report": ["code"]}
+
+
+MEDDLING = """
+import pathlib
+
+@asset
+def first() -> str:
+    return "one"
+
+@asset
+def second(first: str) -> str:
+    {meddle}
+    return first
+"""
+
+
+def let_it_rest(project):
+    """Wait until the files of the project are old enough for what is noted."""
+    moved_ns = max(path.stat().st_ctime_ns for path in project.path(".").glob("**/*.*"))
+    while time.time_ns() - moved_ns < 100_000_000:
+        pass
+
+
+def built(project, *arguments, exit_code=0):
+    let_it_rest(project)
+    project.run("materialize", *arguments, cold=True, exit_code=exit_code)
+    return project.path(".assetbuild/standstill").exists()
+
+
+@pytest.mark.parametrize("manager", ["parquet", "duckdb"])
+def test_a_build_that_built_all_notes_it(project, manager):
+    project.assets(
+        f"""
+import pyarrow as pa
+
+@asset(io_manager="{manager}")
+def numbers() -> pa.Table:
+    return pa.table({{"x": [1]}})
+
+@asset
+def folder(numbers: pa.Table) -> dict[str, int]:
+    return {{"rows": numbers.num_rows}}
+
+@asset(deps=[folder])
+def told() -> None:
+    executed("told")
+"""
+    )
+    assert built(project)
+    assert "nothing to do: 3 assets are fresh" in project.run("status", cold=True).stdout
+    project.edit('"x": [1]', '"x": [1, 2]')
+    assert project.run("status", "--exit-code", exit_code=3, cold=True)
+    assert built(project)
+    path = next(project.path("warehouse").glob("*.duckdb" if manager == "duckdb" else "numbers.*"))
+    path.unlink()
+    assert project.run("status", "--exit-code", exit_code=3, cold=True)
+
+
+@pytest.mark.parametrize(
+    "meddle",
+    [
+        'pathlib.Path("warehouse/first.txt").write_text("two")',
+        'pathlib.Path("warehouse/first.txt").unlink()',
+        'pathlib.Path("helpers.py").write_text("x = 2")',
+        'raise ValueError("no")',
+    ],
+)
+def test_a_build_in_which_something_else_moved_notes_nothing(project, meddle):
+    project.write("helpers.py", "x = 1\n")
+    project.assets("import helpers\n" + MEDDLING.format(meddle=meddle))
+    assert not built(project, exit_code=1 if "raise" in meddle else 0)
+
+
+def test_a_build_of_a_part_notes_nothing(project):
+    project.assets(MEDDLING.format(meddle="pass"))
+    assert not built(project, "first")
+    assert built(project)
+
+
+def test_a_build_beside_which_another_one_wrote_notes_nothing(project):
+    project.assets(
+        """
+from assetbuild import Config
+
+class How(Config):
+    way: int = 1
+
+@asset
+def told(config: How) -> None:
+    executed(f"told {config.way}")
+
+@asset(deps=[told])
+def slow() -> int:
+    executed("slow")
+    pause("slow")
+    return 1
+"""
+    )
+    gate = project.gate("slow")
+    let_it_rest(project)
+    first = project.start("materialize", "-j", "1")
+    gate.wait()
+    project.run("materialize", "told", "--set", "told.way=2", cold=True)
+    gate.open()
+    assert finish(first).exit_code == 0
+    assert not project.path(".assetbuild/standstill").exists()
+    assert project.status()["told"] == "stale"
