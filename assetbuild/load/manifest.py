@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assetbuild.dataclass import dataclass
+from assetbuild.dataclass import dataclass, replace
 from assetbuild.declare.definitions import AssetDefinition, Out, SourceDefinition
 from assetbuild.fingerprint.encoding import SCHEME, digest, hash_bytes
 from assetbuild.fingerprint.recipe import Recipe, Shown, environment_part
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from assetbuild.load.recipes import Recipes
 
 __all__ = [
+    "Edits",
     "Manifest",
     "Trace",
     "forget_manifest",
@@ -63,6 +64,16 @@ class Manifest:
     trace: Trace | None = None
     keep: Callable[[], None] | None = None
     """Writes the manifest with the edits that were taken in just now; None where there were none."""
+    edits: Edits | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Edits:
+    """The assets whose recipes are others than those of an earlier load, which is known by its trace."""
+
+    since: str
+    """The ``version`` of the trace of that load."""
+    assets: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +86,15 @@ class Trace:
     folders: dict[tuple[str, bool], str]
     env: dict[str, str]
     installed: dict[str, int | None]
+
+    @property
+    def version(self) -> str:
+        """A hash of it; loads of one version give the same graph and recipes."""
+        said = [self.settings, self.python]
+        for part in (self.files, self.folders, self.env, self.installed):
+            said.extend(sorted(f"{key}\0{value}" for key, value in part.items()))
+            said.append("")
+        return hash_bytes(("\n".join(said).encode("utf-8", "surrogateescape"),))
 
     def moved(self, settings: Settings, stamps: StampCache) -> frozenset[str] | None:
         """Return the files that are others than then; None when something else is, or a file has gone."""
@@ -126,12 +146,14 @@ def read_manifest(
         return None
     moved = kept.trace.moved(settings, stamps)
     keep = None
+    edits = Edits(kept.trace.version, frozenset())
     if moved:
         on_edit()
         now = _edited(kept, moved, settings, data)
         if now is None:
             return None
-        kept, leaves = now
+        kept, leaves, edited = now
+        edits = replace(edits, assets=edited)
         keep = functools.partial(_write, settings, _content(kept), lambda: leaves)
     elif moved is None:
         return None
@@ -144,6 +166,7 @@ def read_manifest(
         frozenset(kept.trace.folders),
         kept.trace,
         keep,
+        edits,
     )
 
 
@@ -185,8 +208,10 @@ def _write(settings: Settings, content: bytes, leaves: Callable[[], Leaves]) -> 
         forget_manifest(settings)
 
 
-def _edited(kept: _Kept, moved: frozenset[str], settings: Settings, data: bytes) -> tuple[_Kept, Leaves] | None:
-    """Return the manifest and the leaves with edits of these files taken in; None when they have to be loaded."""
+def _edited(
+    kept: _Kept, moved: frozenset[str], settings: Settings, data: bytes
+) -> tuple[_Kept, Leaves, frozenset[str]] | None:
+    """Return manifest and leaves with edits of these files taken in, and the assets; None when they must be loaded."""
     from assetbuild.load.leaves import edited, relative_shifts, unpacked  # noqa: PLC0415  # only after an edit
 
     try:
@@ -212,7 +237,7 @@ def _edited(kept: _Kept, moved: frozenset[str], settings: Settings, data: bytes)
         shifted_graph(kept.graph, found.shifts),
         changed_recipes(kept.recipes, graph, found.recipes, relative_shifts(found.shifts, settings.root)),
     )
-    return now, found.leaves
+    return now, found.leaves, frozenset(found.recipes)
 
 
 def trace_of(settings: Settings, modules: Mapping[str, str], reads: Reads, stamps: StampCache) -> Trace:

@@ -12,7 +12,7 @@ from assetbuild.errors import DefinitionError
 from assetbuild.fingerprint.encoding import hash_bytes
 from assetbuild.graph.model import Graph
 from assetbuild.load.config import gather
-from assetbuild.load.manifest import Trace, forget_manifest, read_manifest, trace_of, unkeepable, write_manifest
+from assetbuild.load.manifest import Edits, Trace, forget_manifest, read_manifest, trace_of, unkeepable, write_manifest
 from assetbuild.load.outlook import Stamp, keep_outlook, may_be_early, stamp_of
 from assetbuild.load.settings import Settings, read_settings
 from assetbuild.record.stamps import StampCache
@@ -74,6 +74,8 @@ class Stage:
     """What a reload begins with; None where the graph comes from the manifest."""
     trace: Trace | None = None
     """What loading read with the versions of then, where that tells all that the stage depends on."""
+    edits: Edits | None = None
+    """What differs from an earlier load, where that is known."""
     known: list[Compiled] = field(default_factory=list)
     """What ``compiled`` returns, once it is known."""
     kept_modules: frozenset[str] = frozenset()
@@ -149,6 +151,7 @@ def load_stage(  # noqa: PLR0913  # what to load and how much of it, after what,
                 read_files=kept.read_files,
                 read_folders=kept.read_folders,
                 trace=kept.trace,
+                edits=kept.edits,
             )
             if kept.keep is not None and follower is not None and (bundle := stage.bundle()) is not None:
                 follower.imported(settings, bundle, stage.compiled(), kept.graph)

@@ -28,9 +28,15 @@ from assetbuild.load.sealed import read_sealed, write_sealed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    from assetbuild.load.settings import Settings
     from assetbuild.load.stage import Stage
 
-__all__ = ["can_stand_still", "count_at_standstill", "keep_standstill", "tree_of"]
+    Moved: TypeAlias = tuple[frozenset[str], frozenset[tuple[str, int | None]]]
+    """Paths of files, and folders with how deep to look below them."""
+
+__all__ = ["can_stand_still", "count_at_standstill", "keep_standstill", "moved_since", "places_of", "tree_of"]
 
 _HEADER = f"assetbuild standstill 3 {__version__}\n".encode()
 _NAME = "standstill"
@@ -47,8 +53,29 @@ class _Unfit(Exception):  # noqa: N818  # says that there is nothing to keep
 def count_at_standstill(folder: str) -> int | None:
     """Return how many assets there are, if this is a project folder where all of them are fresh; None if unknown."""
     try:
-        count, where, *rest = read_sealed(os.path.join(folder, ".assetbuild", _NAME), _HEADER) or (None, "")
+        _, count, where, *rest = read_sealed(os.path.join(folder, ".assetbuild", _NAME), _HEADER) or ("", None, "")
         return count if where == folder and _is_still(*rest) else None
+    except (OSError, ValueError, TypeError, _Unfit):
+        return None
+
+
+def moved_since(settings: Settings, load: str) -> Moved | None:
+    """Return which files and trees have moved since all was fresh, after a load whose trace had this version.
+
+    None when that was not noted, or when something else has moved, such as the state database: then any asset may be
+    stale.
+    """
+    try:
+        noted = read_sealed(settings.state_folder / _NAME, _HEADER)
+        if noted is None or (noted[0], noted[2]) != (load, str(settings.root)):
+            return None
+        python, env, files, folders, ours, root, trees, state, state_path = noted[3:]
+        if not _is_still(python, env, {}, folders, ours, root, {}, state, state_path):
+            return None
+        return (
+            frozenset(name for name, stamp in files.items() if _stamp(name, _FOREVER) != stamp),
+            frozenset((name, depth) for (name, depth), said in trees.items() if _tree(name, depth, _FOREVER) != said),
+        )
     except (OSError, ValueError, TypeError, _Unfit):
         return None
 
@@ -71,16 +98,18 @@ def keep_standstill(stage: Stage, published: str, *, began_ns: int) -> None:
         files = {name: _stamp(name, limit) for name in [*trace.files, *_beside(root, settings_file)]}
         ours = {".assetbuild", settings.warehouse.replace("\\", "/").partition("/")[0]}
         folders = {(name, how): _names(name, ours if name == root else set(), how=how) for name, how in trace.folders}
-        sources: dict[tuple[str, int | None], str] = {}
+        trees: dict[tuple[str, int | None], str] = {}
         for source in stage.graph.sources.values():
-            _add_source(str(settings.root / (source.definition.path or "")), files, sources, limit)
-        trees = {(name, depth): _tree(name, depth, limit) for name, depth in sources}
+            paths, below = places_of(str(settings.root / (source.definition.path or "")))
+            files.update((name, _stamp(name, limit)) for name in paths)
+            trees.update(((name, depth), _tree(name, depth, limit)) for name, depth in below)
         trees[str(settings.root / settings.warehouse), None] = published
         state = str(settings.state_folder / "state.db")
         rest = (_python(root), env, files, folders, ours, root, trees, _state(state), state)
         if stage.trace.moved(settings, StampCache(settings.state_folder / "stamps.db")) != frozenset():
             return
-        write_sealed(settings.state_folder / _NAME, _HEADER, (len(stage.graph.assets), root, *rest))
+        content = (trace.version, len(stage.graph.assets), root, *rest)
+        write_sealed(settings.state_folder / _NAME, _HEADER, content)
     except (OSError, ValueError, _Unfit):
         return
 
@@ -136,19 +165,14 @@ def _beside(root: str, settings_file: str | None) -> list[str]:
     return [os.path.join(folder, name) for folder in folders for name in ("assetbuild.toml", "pyproject.toml")]
 
 
-def _add_source(
-    path: str, files: dict[str, tuple[int, ...] | None], trees: dict[tuple[str, int | None], str], limit: int
-) -> None:
+def places_of(path: str) -> Moved:
+    """Return the files and trees in which a source with this path may move."""
     parts = path.split(os.sep)
     magic = [place for place, part in enumerate(parts) if any(sign in part for sign in "*?[")]
     if not magic or os.path.lexists(path):
-        files[path] = _stamp(path, limit)
-        if os.path.isdir(path):
-            trees[path, None] = ""
-    else:
-        base = os.sep.join(parts[: magic[0]])
-        depth = None if "**" in path else len(parts) - magic[0]
-        trees[base, depth] = ""
+        return frozenset([path]), frozenset([(path, None)] if os.path.isdir(path) else [])
+    base = os.sep.join(parts[: magic[0]])
+    return frozenset(), frozenset([(base, None if "**" in path else len(parts) - magic[0])])
 
 
 def _python(root: str) -> tuple[str, ...]:

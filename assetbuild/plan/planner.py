@@ -8,6 +8,7 @@ which order.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from assetbuild.dataclass import dataclass, field, replace
@@ -21,12 +22,16 @@ from assetbuild.plan.edges import Edge, Edges
 from assetbuild.plan.facts import Facts
 from assetbuild.plan.judge import Judge
 from assetbuild.plan.model import FRESH, AssetPlan, Cause, Decision, Plan
+from assetbuild.plan.orphans import orphans_of
 from assetbuild.plan.quick import PlainAssets, settle_fresh
 from assetbuild.plan.states import AssetState, SourcePlaces, places_in
 from assetbuild.record.model import Pointer
 from assetbuild.record.pointers import Place
 
 __all__ = ["Planned", "Planner"]
+
+_ALONE: Final = range(1)
+"""The places of what has no partitions."""
 
 _MANY: Final = 100
 """Places of an asset from which on their pointers are read at once, when it is a tenth of those that it has."""
@@ -52,13 +57,17 @@ class Planned:
 
 @dataclass
 class Planner:
-    """Plans for a selection; ``only`` leaves out what is upstream of it, ``force`` runs all of it."""
+    """Plans for a selection; ``only`` leaves out what is upstream of it, ``force`` runs all of it.
+
+    ``cone`` are the only assets that may not be fresh, where that is known before they are judged.
+    """
 
     facts: Facts
     selected: frozenset[str]
     only: bool = False
     force: bool = False
     asked: Asked = field(default_factory=Asked)
+    cone: frozenset[str] | None = None
 
     def __post_init__(self) -> None:
         """Find what the selection may reach."""
@@ -87,9 +96,10 @@ class Planner:
         # The other outputs of a function that runs are built with it, so they are part of the plan.
         wanted |= graph.closure(sibling for key in wanted for sibling in graph.siblings[key])
         order = [key for key in graph.assets if key in wanted]
-        for key in order:
+        judged = self._judged(order)
+        for key in judged:
             self._add(key)
-        groups = tuple(dict.fromkeys(graph.siblings[key] for key in order))
+        groups = tuple(dict.fromkeys(graph.siblings[key] for key in judged))
         self._want(groups)
         plain = PlainAssets(self.facts, self.states, self.judge.forced, self.lost)
         for group in groups:
@@ -103,7 +113,7 @@ class Planner:
 
             warnings = check_only(graph, self.selected, self._closure, self.states)
             groups = tuple(group for group in groups if any(key in listed for key in group))
-        return Planned(Plan(parts, warnings, self._orphans()), self.states, groups)
+        return Planned(Plan(parts, warnings, orphans_of(self.facts, self.states)), self.states, groups)
 
     def find_lost(self, planned: Planned) -> bool:
         """Look for fresh assets whose values something that runs must load, and whose objects are gone.
@@ -149,6 +159,23 @@ class Planner:
         return state.is_open or state.place(pointer.partition) is not None
 
     # -- what there is, and what is wanted of it
+
+    def _judged(self, order: list[str]) -> list[str]:
+        """Return the assets to judge, and settle those that they read and that are known to be fresh."""
+        if self.cone is None or self.lost:  # a value that is lost may be that of any asset
+            return order
+        judged = [key for key in order if key in self.cone]
+        for up in dict.fromkeys(up for key in judged for up in self.facts.graph.upstream(key)):
+            if up in self.cone or up in self.facts.graph.sources:
+                continue
+            state = self.states[up] = AssetState(up, None)
+            state.want(_ALONE)
+            state.settle(0, self._standing_version(up, 0))
+        return judged
+
+    def _standing_version(self, key: str, _place: int) -> str | None:
+        standing = self.facts.pointers.plain_standing(key)
+        return None if standing is None else standing[2]
 
     def _state(self, asset: Asset) -> AssetState:
         if asset.key not in self.states:
@@ -348,7 +375,10 @@ class Planner:
     # -- what is told
 
     def _part(self, key: str) -> AssetPlan | None:
-        state = self.states[key]
+        state = self.states.get(key)
+        if state is None:  # outside of the cone
+            is_told = key in self._closure
+            return AssetPlan(key, None, _ALONE, {}, partial(self._standing_version, key)) if is_told else None
         if self.only and key not in self.selected:
             return None
         listed = places_in(state.wanted if key not in self.selected or not self.only else state.asked)
@@ -361,28 +391,6 @@ class Planner:
             there = set(listed)
             decisions = {place: decision for place, decision in state.decisions.items() if place in there}
         return AssetPlan(key, state.keys, listed, decisions, state.version, state.is_open)
-
-    def _orphans(self) -> tuple[str, ...]:
-        graph = self.facts.graph
-        known = self.facts.pointers.assets()
-        found = list(known - set(graph.assets))
-        for key in graph.assets:
-            # Of what has no partitions now there may be values from when it had some.
-            if key in known and (self.facts.plain(key) is None or self.facts.pointers.is_partitioned(key)):
-                found.extend(self._dropped(graph.assets[key]))
-        return tuple(sorted(found))
-
-    def _dropped(self, asset: Asset) -> Iterator[str]:
-        """Yield the partitions of an asset that have a value and are no longer in its key set."""
-        state = self.states.get(asset.key)
-        if asset.partitions is None:
-            if self.facts.pointers.is_partitioned(asset.key):
-                yield from (f"{asset.key}[{key}]" for key in self.facts.pointers.of(asset.key) if key is not None)
-        elif state is not None and state.keys is not None:
-            index_of = state.keys.index_of
-            for key in self.facts.pointers.keys(asset.key):
-                if key is None or index_of(key) is None:
-                    yield asset.key if key is None else f"{asset.key}[{key}]"
 
 
 def _is_whole(edge: Edge) -> bool:

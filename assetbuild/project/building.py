@@ -84,7 +84,7 @@ def _build(planning: Planning, options: BuildOptions, *, wait: bool, is_last: bo
         _project_lock(opened, options.on_event, alone=False, wait=wait),
         opened.facts(write=True, functions=options.jobs == 0) as facts,
     ):
-        planner = planning.planner(facts)
+        planner = planning.planner(facts, whole=False)
         planned = _without_lost(planner)
         if not wait and not planned.plan.is_fresh and (holder := facts.record.others_at_work()):
             raise BusyError(busy(holder))

@@ -52,17 +52,26 @@ class Planning:
         """Return the keys that the selection means; raises UsageError for a typo."""
         return select(self.opened.loaded().graph, self._selection, verdicts=self._verdicts)
 
-    def planner(self, facts: Facts) -> Planner:
-        """Return what makes the plan from the facts; raises DefinitionError for code that cannot be told."""
+    def planner(self, facts: Facts, *, whole: bool = True) -> Planner:
+        """Return what makes the plan from the facts; raises DefinitionError for code that cannot be told.
+
+        Unless the ``whole`` is wanted, it judges only what may not be fresh, where that is known.
+        """
         selected = self.selected()
-        self.opened.loaded().recipes.check(facts.graph.closure(selected))
-        return Planner(facts, selected, only=self._only, force=self._force, asked=self._asked)
+        stage = self.opened.loaded()
+        stage.recipes.check(facts.graph.closure(selected))
+        cone = None
+        if not (whole or self._only or self._force or self._asked != _EVERY):
+            from assetbuild.plan.cone import cone_of  # noqa: PLC0415  # only where a plan is made
+
+            cone = cone_of(stage)
+        return Planner(facts, selected, only=self._only, force=self._force, asked=self._asked, cone=cone)
 
     def plan(self) -> Plan:
         """Return the plan; changes nothing but the notes that make the next command quick."""
         began_ns = time.time_ns()
         with self.opened.facts() as facts:
-            plan = self.planner(facts).plan().plan
+            plan = self.planner(facts, whole=False).plan().plan
             stage = self.opened.loaded()
             note = self.standstill(stage, plan, facts, began_ns) if plan.is_fresh else None
         if stage.keep is not None:

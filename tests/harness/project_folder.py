@@ -13,6 +13,7 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +26,9 @@ from tests.harness.contract import check_errors, check_plan, check_report
 from tests.harness.warehouse import values_in
 
 Causes = dict[str, list[str]]
+
+_RESTED_NS = 80_000_000
+"""What moved longer ago than this is noted by its stamp."""
 
 HEADER = """\
 from executions import executed, once, pause
@@ -138,6 +142,13 @@ class ProjectFolder:
             start_new_session=True,
             **options,
         )
+
+    def rest(self) -> None:
+        """Let all files become so old that their times say when they changed, as between two commands of a person."""
+        files = [path for path in self.root.rglob("*") if ".assetbuild" not in path.parts]
+        moved_ns = max((path.lstat().st_ctime_ns for path in [self.root, *files]), default=0)
+        while (left_ns := moved_ns + _RESTED_NS - time.time_ns()) > 0:
+            time.sleep(left_ns / 1e9)
 
     # What is to be seen.
 

@@ -166,15 +166,8 @@ def second(first: str) -> str:
 """
 
 
-def let_it_rest(project):
-    """Wait until the files of the project are old enough for what is noted."""
-    moved_ns = max(path.stat().st_ctime_ns for path in project.path(".").glob("**/*.*"))
-    while time.time_ns() - moved_ns < 100_000_000:
-        pass
-
-
 def built(project, *arguments, exit_code=0):
-    let_it_rest(project)
+    project.rest()
     project.run("materialize", *arguments, cold=True, exit_code=exit_code)
     return project.path(".assetbuild/standstill").exists()
 
@@ -249,7 +242,7 @@ def slow() -> int:
 """
     )
     gate = project.gate("slow")
-    let_it_rest(project)
+    project.rest()
     first = project.start("materialize", "-j", "1")
     gate.wait()
     project.run("materialize", "told", "--set", "told.way=2", cold=True)

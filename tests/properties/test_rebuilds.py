@@ -27,6 +27,7 @@ class Life:
 
     def __init__(self, folder: Path, seed: int) -> None:
         self.rng = random.Random(seed)
+        self.pace = random.Random(-seed)
         self.project = ProjectFolder(folder)
         self.project.deterministic = False
         self.project.jobs = "2" if seed % 8 == 7 else "0"  # Workers cost 0.3 s a build: one sequence in eight has them.
@@ -110,6 +111,8 @@ class Life:
         self.note(f"build: {' '.join(arguments)}")
         expected = self.model.build(self.world, selected, forced)
         exit_code = 1 if "failed" in expected.values() else 0
+        if self.pace.random() < 0.6:  # after a rest the next plan judges only what the edit may have reached
+            self.project.rest()
         self.project.build("-k", *arguments, exit_code=exit_code, plan=self.rng.random() < 0.3)
         assert self.project.outcomes == expected
         assert list(self.project.outcomes) == list(expected)
