@@ -141,7 +141,7 @@ class Graph:
     def closure(self, keys: Iterable[str]) -> frozenset[str]:
         """Return the assets in ``keys`` and every asset upstream of them, sources left out."""
         chosen = frozenset(keys)
-        if len(chosen) >= len(self.assets) and chosen >= self.assets.keys():
+        if len(chosen) >= len(self.assets) and chosen.issuperset(self.assets):
             return frozenset(self.assets)
         found: set[str] = set()
         waiting = [key for key in chosen if key in self.assets]

@@ -113,7 +113,8 @@ class Planner:
 
             warnings = check_only(graph, self.selected, self._closure, self.states)
             groups = tuple(group for group in groups if any(key in listed for key in group))
-        return Planned(Plan(parts, warnings, orphans_of(self.facts, self.states)), self.states, groups)
+        orphans = orphans_of(self.facts, self.states) if self.cone is None else ()  # with any, no cone would be known
+        return Planned(Plan(parts, warnings, orphans), self.states, groups)
 
     def find_lost(self, planned: Planned) -> bool:
         """Look for fresh assets whose values something that runs must load, and whose objects are gone.
