@@ -21,9 +21,9 @@ from assetbuild.plan.asked import Asked
 from assetbuild.plan.edges import Edge, Edges
 from assetbuild.plan.facts import Facts
 from assetbuild.plan.judge import Judge
-from assetbuild.plan.model import FRESH, AssetPlan, Cause, Decision, Plan
+from assetbuild.plan.model import FRESH, AssetPlan, Decision, Plan
 from assetbuild.plan.orphans import orphans_of
-from assetbuild.plan.quick import PlainAssets, settle_fresh
+from assetbuild.plan.quick import PlainAssets, settle_fresh, settle_never_built
 from assetbuild.plan.states import AssetState, SourcePlaces, places_in
 from assetbuild.record.model import Pointer
 from assetbuild.record.pointers import Place
@@ -297,7 +297,9 @@ class Planner:
         places = places_in(self.states[group[0]].wanted)
         if not places:
             return
-        left = self._built_before(group, self._left(group, places))
+        left = self._left(group, places)
+        if not any(key in self.judge.forced for key in group):
+            left = settle_never_built(self.facts, [self.states[key] for key in group], self.edges, left)
         interned: dict[tuple[object, ...], Decision] = {}
         read: set[Place] = set()
         if len(left) > _MANY and len(left) * 10 > len(places):
@@ -330,32 +332,6 @@ class Planner:
                 return places
             left.update(settle_fresh(self.facts, asset, state, edges, self.judge.stem(asset), places, self.lost))
         return sorted(left)
-
-    def _built_before(self, group: tuple[str, ...], places: Sequence[int]) -> Sequence[int]:
-        """Judge at once all places where nothing was ever built, and nothing can be said against building it.
-
-        Return the others.
-        """
-        state = self.states[group[0]]
-        if len(places) < 2 or state.is_open:  # noqa: PLR2004
-            return places
-        for key in group:
-            if key in self.judge.forced:
-                return places
-            for edge in self.edges[key]:
-                if isinstance(edge.up, SourcePlaces) and (
-                    edge.up.problem_text or edge.up.problems or not _is_whole(edge)
-                ):
-                    return places
-        built: set[str | None] = set()
-        for key in group:
-            built |= self.facts.pointers.keys(key) | self.facts.record.traced_partitions(key)
-        before = [place for place in places if state.key(place) in built] if built else []
-        never = [place for place in places if state.key(place) not in built] if built else places
-        for key in group:
-            decision = Decision("missing", "run", (Cause("missing", key, message="never built"),))
-            self.states[key].decisions.update(dict.fromkeys(never, decision))
-        return before
 
     def _settle_as_it_is(self, state: AssetState, places: Sequence[int]) -> None:
         for place in places:
@@ -392,11 +368,6 @@ class Planner:
             there = set(listed)
             decisions = {place: decision for place, decision in state.decisions.items() if place in there}
         return AssetPlan(key, state.keys, listed, decisions, state.version, state.is_open)
-
-
-def _is_whole(edge: Edge) -> bool:
-    """Return whether every place finds the partitions of a source that it reads."""
-    return edge.bound is None or edge.bound.is_identity
 
 
 def _light(decision: Decision, interned: dict[tuple[object, ...], Decision]) -> Decision:

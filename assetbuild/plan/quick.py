@@ -1,7 +1,8 @@
-"""Find what is fresh without a doubt, thousands at a time: places of one asset, and assets without partitions.
+"""Find what is fresh, or was never built, without a doubt, thousands at a time: places of one asset, and whole assets.
 
-Their build keys, computed from the versions of the inputs, are those of their pointers, and the stamps of their values
-have not moved. Whatever is left is judged one by one (``judge.py``), so an oversight here costs time and nothing else.
+Of what is fresh the build keys, computed from the versions of the inputs, are those of the pointers, and the stamps of
+the values have not moved. Whatever is left is judged one by one (``judge.py``), so an oversight here costs time and
+nothing else.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from assetbuild.fingerprint.recipe import key_of
 from assetbuild.graph.model import Asset
 from assetbuild.plan.edges import Edge
 from assetbuild.plan.facts import Facts
+from assetbuild.plan.model import Cause, Decision
 from assetbuild.plan.states import AssetState, SourcePlaces
 from assetbuild.record.model import Standing
 from assetbuild.record.pointers import Place
 
-__all__ = ["PlainAssets", "settle_fresh"]
+__all__ = ["PlainAssets", "settle_fresh", "settle_never_built"]
 
 
 def settle_fresh(  # noqa: PLR0913, PLR0917  # what is compared with what
@@ -55,6 +57,36 @@ def settle_fresh(  # noqa: PLR0913, PLR0917  # what is compared with what
             left.append(place)
     left.sort()
     return left
+
+
+def settle_never_built(
+    facts: Facts, group: Sequence[AssetState], edges: Mapping[str, Sequence[Edge]], places: Sequence[int]
+) -> Sequence[int]:
+    """Decide on the places of one function where nothing was ever built, and nothing can be said against building it.
+
+    Return the others.
+    """
+    state = group[0]
+    if len(places) < 2 or state.is_open:  # noqa: PLR2004  # one is judged by itself
+        return places
+    for each in group:
+        for edge in edges[each.asset]:
+            if isinstance(edge.up, SourcePlaces) and (edge.up.problem_text or edge.up.problems or not _is_whole(edge)):
+                return places
+    built: set[str | None] = set()
+    for each in group:
+        built |= facts.pointers.keys(each.asset) | facts.record.traced_partitions(each.asset)
+    before = [place for place in places if state.key(place) in built] if built else []
+    never = [place for place in places if state.key(place) not in built] if built else places
+    for each in group:
+        decision = Decision("missing", "run", (Cause("missing", each.asset, message="never built"),))
+        each.decisions.update(dict.fromkeys(never, decision))
+    return before
+
+
+def _is_whole(edge: Edge) -> bool:
+    """Return whether every place finds the partitions of a source that it reads."""
+    return edge.bound is None or edge.bound.is_identity
 
 
 def _reader(edges: Sequence[Edge], state: AssetState) -> Callable[[int], bytes | None]:
