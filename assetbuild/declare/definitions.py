@@ -105,6 +105,11 @@ class SourceDefinition:
         """The names in braces in the path, in order, each once: ``data/{year}/{day}.csv`` has ``year`` and ``day``."""
         return path_names(self.path) if self.path and "{" in self.path else ()
 
+    @property
+    def glob(self) -> str | None:
+        """The path as a glob, where each name in braces is a ``*``; None for an observe function."""
+        return NAME_IN_PATH.sub("*", self.path) if self.path and "{" in self.path else self.path
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the observe function itself."""
         if self.observe is None:

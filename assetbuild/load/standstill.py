@@ -117,9 +117,10 @@ def keep_standstill(stage: Stage, published: str, *, began_ns: int) -> None:
 def can_stand_still(stage: Stage) -> bool:
     """Say whether a plan follows from files and variables alone, and not from the clock or from asking functions."""
     graph, plain = stage.graph, stage.recipes.plain
+    sources = graph.sources.values()
     return (
         stage.trace is not None
-        and not any(source.definition.observe is not None for source in graph.sources.values())
+        and not any(source.definition.observe is not None or source.partitions is not None for source in sources)
         and not any(plain(key) is None and graph.assets[key].partitions is not None for key in graph.assets)
     )
 

@@ -151,6 +151,14 @@ class Outputs:
         )
         return stamp is not None and of_files.location(place) == location and of_files.stamp(place) == stamp
 
+    def is_told_by_warehouse(self, asset: str, value: Standing) -> bool:
+        """Return whether files below the warehouse tell all about a published value, as those of a service do not."""
+        manager = self.io_managers.get(value[4])
+        place = manager.placed(self.place(asset, value[0] or None, value[3]))
+        shared = manager.shared_stamp_path(place)
+        path = path_of(place) if shared is None and type(manager).stamp is IOManager.stamp else shared
+        return path is not None and path.is_relative_to(self.warehouse)
+
     def begin_writing(self) -> None:
         """Note that a build begins: what its plan found in shared files holds, though it moves their stamps itself."""
         self.is_writing = True

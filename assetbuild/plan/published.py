@@ -11,7 +11,7 @@ __all__ = ["tree_as_recorded"]
 
 
 def tree_as_recorded(facts: Facts) -> str | None:
-    """Return the hash of how the warehouse lies; None when a value in it is missing, untraced or not as recorded.
+    """Return the hash of how the warehouse lies; None when a value is missing, untraced, elsewhere or not as recorded.
 
     The files are looked at first and then compared: one that moves in between has moved for the next who looks.
     """
@@ -34,6 +34,8 @@ def tree_as_recorded(facts: Facts) -> str | None:
 def _is_intact(facts: Facts, key: str, standing: Standing) -> bool:
     """Look closer: at a value in a folder or a shared file, or one that was touched before the plan was made."""
     outputs: Outputs = facts.outputs
+    if not outputs.is_told_by_warehouse(key, standing):
+        return False
     if outputs.is_untouched(key, standing):
         return True
     return not outputs.is_writing and outputs.state(facts.pointers[key, None]) == "intact"

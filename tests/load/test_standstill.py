@@ -92,6 +92,66 @@ def test_whatever_moves_is_looked_at(shop, change):
     assert not answers_at_once(shop)
 
 
+def test_a_file_of_a_source_with_partitions_is_looked_at(project):
+    project.assets(
+        """
+days = source("days", "days/{date}.txt")
+
+@asset
+def report(days: dict[str, str]) -> str:
+    return "".join(days.values())
+"""
+    )
+    project.write("days/2024-01-01.txt", "one")
+    project.run("materialize")
+    for file in ("days/2024-01-01.txt", "days/2024-01-02.txt"):
+        project.rest()
+        project.run("status", cold=True)
+        project.write(file, "two")
+        assert project.status()["report"] == "stale"
+        project.run("status", "--exit-code", cold=True, exit_code=3)
+        project.run("materialize")
+
+
+ELSEWHERE = """
+from pathlib import Path
+from assetbuild_stores.files import TextIOManager
+
+PLACE = Path({place!r})
+
+class ElsewhereIOManager(TextIOManager):
+    def publish(self, place, published):
+        PLACE.write_bytes(published.read_bytes())
+        return self.stamp(place)
+
+    def exists(self, place):
+        return PLACE.exists()
+
+    def stamp(self, place):
+        return str(PLACE.stat().st_mtime_ns) if PLACE.exists() else None
+
+    def is_intact(self, place, published, data_version):
+        return PLACE.read_bytes() == published.read_bytes()
+"""
+
+
+def test_a_value_that_lies_elsewhere_is_looked_at(project, tmp_path_factory):
+    installed = tmp_path_factory.mktemp("site")
+    about = installed / "elsewhere-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: elsewhere\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[assetbuild.io_managers]\nelsewhere = elsewhere:ElsewhereIOManager\n")
+    place = installed / "value.txt"
+    (installed / "elsewhere.py").write_text(ELSEWHERE.format(place=str(place)))
+    path = os.pathsep.join((str(installed), project.env.get("PYTHONPATH", "")))
+    project.assets('@asset(io_manager="elsewhere")\ndef note() -> str:\n    return "one"\n')
+    for command in ("materialize", "status", "status"):
+        project.rest()
+        assert project.run(command, cold=True, PYTHONPATH=path)
+    place.write_text("other")
+    project.run("status", "--exit-code", cold=True, exit_code=3, PYTHONPATH=path)
+
+
 def test_an_environment_variable_that_an_asset_reads_is_looked_at(shop, monkeypatch):
     monkeypatch.setitem(shop.env, "SHOP_OTHER", "1")
     assert answers_at_once(shop)
