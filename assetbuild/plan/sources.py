@@ -85,6 +85,17 @@ class SourceObserver:
             self._files_of[source.key] = keys, [tuple(map(str, found.get(key, ()))) for key in keys]
         return self._files_of[source.key]
 
+    def content(self, source: Source) -> str:
+        """Return the version of all that a source holds, whatever partitions it has; '' where it cannot be told."""
+        if source.partitions is None:
+            state = self.state(source)
+            return "" if state.problem else state.version
+        found = files_by_key(self.root, source.definition.path or "")
+        try:
+            return digest("files", [[str(path), self._file(path)] for paths in found.values() for path in paths])
+        except OSError:
+            return ""
+
     def moved(self, read: Iterable[tuple[Source, Sequence[int]]]) -> str | None:
         """Return the key of a path source that no longer holds, in the places that were read, what was first seen."""
         for source, places in read:

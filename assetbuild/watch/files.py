@@ -180,13 +180,13 @@ class Watched:
 
     def add_source(self, source: Source) -> None:
         """Watch the file, the folder or the pattern of a source."""
-        path = source.definition.path
+        path = source.definition.glob
         if path is None:
             return
         self.sources[source.key] = source
         where = os.path.normpath(os.path.join(self.root, path))
         meaning = Meaning(sources=frozenset({source.key}))
-        is_pattern = glob.has_magic(path) and not os.path.lexists(where)
+        is_pattern = source.partitions is not None or (glob.has_magic(path) and not os.path.lexists(where))
         if not is_pattern:
             self.add_file(where, meaning)
             if not os.path.isdir(where):
@@ -326,9 +326,9 @@ def _links(base: str, *, is_deep: bool) -> Iterator[str]:
 
 
 def _files_of(source: Source, root: str) -> Iterable[str]:
-    path = source.definition.path or ""
+    path = source.definition.glob or ""
     where = os.path.normpath(os.path.join(root, path))
-    if glob.has_magic(path) and not os.path.lexists(where):
+    if source.partitions is not None or (glob.has_magic(path) and not os.path.lexists(where)):
         return [os.path.join(root, name) for name in glob.glob(path, root_dir=root, recursive=True)]
     if os.path.isdir(where):
         return [os.path.join(folder, name) for folder, _, names in os.walk(where) for name in names]

@@ -52,8 +52,7 @@ def source_versions(stage: Stage, keys: Iterable[str]) -> dict[str, str]:
     for key in keys:
         source = stage.graph.sources.get(key)
         if source is not None and source.definition.path is not None:
-            state = observer.state(source)
-            versions[key] = _PROBLEM if state.problem else state.version
+            versions[key] = observer.content(source) or _PROBLEM
     stamps.flush()
     return versions
 

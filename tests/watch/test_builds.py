@@ -333,3 +333,46 @@ def test_a_watcher_of_a_partition_that_is_not_there_does_not_start(project):
     project.edit("@asset\ndef other", '@asset(on="missing")\ndef other')
     said = project.refuse("watch", "--headless", "--latest", "1")
     assert "--partition and --latest are not for asset 'other', which is built at its own time (on=)" in said
+
+
+DAYS = """
+from assetbuild import Static
+
+days = source("days", "days/{year}/{day}.txt")
+some = source("some", "days/2024/{day}.txt", partitions=Static(["a", "b"]), optional=True)
+
+@asset
+def report(days: dict[str, str]) -> int:
+    executed("report")
+    return sum(map(len, days.values()))
+
+@asset(partitions=Static(["a", "b"]))
+def day(some: str | None = None) -> str:
+    executed(f"day_{some}")
+    return str(some)
+"""
+
+
+@pytest.mark.parametrize("how", [(), ("--poll", "0.1")])
+def test_a_file_of_a_source_with_partitions_is_heard_of(project, how):
+    project.assets(DAYS)
+    project.write("days/2024/a.txt", "a")
+    with watching(project, *how) as watch:
+        project.write("days/2024/a.txt", "aa")
+        watch.until("BuildRequested", reason="change")
+        watch.idle()
+        assert (project.value("report"), project.log().count("day_aa")) == (2, 1)
+        project.write("days/2025/c.txt", "ccc")
+        while project.value("report") != 5:
+            watch.until("WatchIdle")
+        assert "day_ccc" not in project.log()
+        project.delete("days/2024/a.txt")
+        while project.value("report") != 3:
+            watch.until("WatchIdle")
+        watch.forget()
+        project.write("days/2025/notes.md", "no source")
+        project.write("days/2024/b.txt", "bb")
+        watch.until("BuildRequested", reason="change")
+        watch.idle()
+        assert sorted(watch.built) == ["day", "report"]
+    assert project.log().count("day_None") == 2  # b at first, and a when it had gone
