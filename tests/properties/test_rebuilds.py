@@ -113,6 +113,9 @@ class Life:
         exit_code = 1 if "failed" in expected.values() else 0
         if self.pace.random() < 0.6:  # after a rest the next plan judges only what the edit may have reached
             self.project.rest()
+            if selected == everything and not forced:  # as a person asks: answered at once where nothing has moved
+                is_due = any(outcome != "fresh" for outcome in expected.values())
+                self.project.run("status", "--exit-code", exit_code=3 if is_due else 0)
         self.project.build("-k", *arguments, exit_code=exit_code, plan=self.rng.random() < 0.3)
         assert self.project.outcomes == expected
         assert list(self.project.outcomes) == list(expected)
