@@ -6,7 +6,6 @@ ran and how many had to.
 
 from __future__ import annotations
 
-import shutil
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -46,7 +45,9 @@ def compare(
 ) -> dict[str, Any]:
     """Measure the tools on a graph of ``count`` assets. Slow ones take part in the first round only.
 
-    What changes nothing is measured ``repeats`` times in a round.
+    What changes nothing is measured ``repeats`` times in a round. Each round has a new folder, and nothing is deleted
+    before the end: for some seconds after a deletion ext4 looks for inodes that were not used of late, which makes each
+    new file cost ten times as much, and the more the more there were.
     """
     places: dict[str, Place] = {}
     result: dict[str, Any] = {"assets": count, "rounds": rounds, "tools": {}}
@@ -65,6 +66,7 @@ def compare(
         for key, place in list(places.items()):
             if turn and (place.peer.slow or count >= place.peer.once_from):
                 continue
+            place.folder = folder / key / str(turn)
             try:
                 value = _round(place, count, cases[key], 1 if place.peer.slow or not place.peer.skips else repeats)
             except CommandFailedError as error:
@@ -84,7 +86,6 @@ def compare(
 def _round(place: Place, count: int, cases: dict[str, _Case], repeats: int) -> str:
     """Measure one tool once, from nothing to an edit of the root; return the last value of the first build."""
     peer = place.peer
-    shutil.rmtree(place.folder, ignore_errors=True)
     graph = Layered(count)
     place.write(graph)
 

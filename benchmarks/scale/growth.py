@@ -12,7 +12,6 @@ By itself, for sizes that the benchmark leaves out because to build them takes h
 from __future__ import annotations
 
 import argparse
-import shutil
 import statistics
 import tempfile
 from collections.abc import Callable, Sequence
@@ -50,7 +49,7 @@ DAYS = 1000
 def growth(
     sizes: Sequence[int], pairs: Sequence[int], folder: Path, say: Callable[[str], None]
 ) -> dict[str, list[dict[str, Any]]]:
-    """Measure each size."""
+    """Measure each size. Nothing is deleted before the end, as in ``measure/rounds.py``."""
     return {
         "assets": [_assets(size, folder / f"assets-{size}", say) for size in sizes],
         "partitions": [_partitions(*_shape(size), folder / f"partitions-{size}", say) for size in pairs],
@@ -93,7 +92,6 @@ def _assets(size: int, folder: Path, say: Callable[[str], None], *, build: bool 
     found["load"] = _measure(place, ("list",), 1)
     if not build:
         found["status"] = _measure(place, ("status",), few)
-        shutil.rmtree(folder)
         say(f"  {size:>9,} assets             {_line(found)}")
         return found
     found["cold"] = _measure(place, ("materialize",), 1)
@@ -106,7 +104,6 @@ def _assets(size: int, folder: Path, say: Callable[[str], None], *, build: bool 
     place.write(graph)
     found["leaf"] = _measure(place, ("materialize",), 1)
     found["ran"] = len(place.ran())
-    shutil.rmtree(folder)
     say(f"  {size:>9,} assets             {_line(found)}")
     return found
 
@@ -133,7 +130,6 @@ def _partitions(
         found["status"] = _measure(place, ("status",), 3)
     except CommandFailedError as error:
         found["missing"] = str(error).strip().splitlines()[-1][:200]
-    shutil.rmtree(folder)
     say(f"  {pairs:>9,} asset-partitions   {found.get('missing') or _line(found)}")
     return found
 

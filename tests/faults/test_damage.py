@@ -52,7 +52,7 @@ def test_a_flipped_bit_in_an_object_is_never_read(built, launcher, publish_is_go
         assert "Traceback" not in ran.text
         if ran.exit_code == 0:
             break
-        assert "damaged" in ran.text
+        assert "damaged" in ran.text, str(ran)
     check_whole(launcher, built, 1)
 
 
