@@ -90,7 +90,9 @@ class Intake:
         if (meaning.loads or was_broken or others) and not self._load(functions=True):
             return frozenset()
         assert self.stage is not None  # noqa: S101  # it loads
-        keys = self.stage.graph.sources if meaning.is_folder or before is None else meaning.sources
+        # What moved while it did not load was heard of then, and could not be compared.
+        is_any = meaning.is_folder or was_broken or before is None
+        keys = self.stage.graph.sources if is_any else meaning.sources
         touched = self._compare(before, keys)
         if self.stage is not before or meaning.is_folder:
             self._look_where(anew=meaning.is_folder)

@@ -205,6 +205,7 @@ class Watcher:
     def _take_in(self, batch: Batch) -> frozenset[str]:
         before = self.intake.stage
         self._litter += 1
+        self._said = None
         touched = self.intake.take_in(batch)
         if self.intake.packages_moved:
             self._start_again()
@@ -216,7 +217,6 @@ class Watcher:
                 self.automation.reload(self.project, time.time())
         self._observe()
         self._reason = "change"
-        self._said = None
         return touched
 
     def _observe(self) -> None:

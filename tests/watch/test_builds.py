@@ -240,6 +240,17 @@ def test_health_answers_on_a_port(shop):
         watch.close()
 
 
+def test_a_source_that_moved_while_the_code_was_broken_is_built_when_that_is_mended(shop):
+    with watching(shop) as watch:
+        shop.edit("return 2", "return (2", "helper.py")
+        watch.idle("broken")
+        shop.write("data/numbers.json", "[5, 5]")
+        watch.idle("broken")
+        shop.edit("return (2", "return 2", "helper.py")
+        watch.idle()
+    shop.check_equals_clean_build()
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_after_random_edits_every_value_is_that_of_a_clean_build(shop, seed):
     chosen = random.Random(seed)
