@@ -109,11 +109,8 @@ def describe_asset(
 
 def _source(key: str, facts: Facts) -> AssetDetails:
     source = facts.graph.sources[key]
-    if source.partitions is None:
-        problem, partitions = facts.sources.state(source).problem, None
-    else:
-        places = facts.keys.of_source(source)
-        problem = places.problem_text or next(iter(places.problems.values()), "")
+    places, partitions = facts.keys.of_source(source), None
+    if source.partitions is not None:
         number = len(places.keys or ())
         partitions = f"{source.partitions.describe()}: {number:,} {'key' if number == 1 else 'keys'}"
     return AssetDetails(
@@ -126,7 +123,7 @@ def _source(key: str, facts: Facts) -> AssetDetails:
         downstream=list(facts.graph.downstream(key)),
         io_manager=None,
         path=source.definition.path,
-        problem=problem,
+        problem=places.first_problem,
         partitions=partitions,
     )
 

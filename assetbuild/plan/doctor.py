@@ -73,9 +73,8 @@ def _code(facts: Facts, widened: Callable[[str], tuple[Widened, ...]]) -> Iterat
 
 def _sources(facts: Facts) -> Iterator[Finding]:
     for source in facts.graph.sources.values():
-        state = facts.sources.state(source)
-        if state.problem:
-            yield Finding("error", source.key, state.problem, f"{source.origin.file}:{source.origin.line}")
+        if problem := facts.keys.of_source(source).first_problem:  # which names its place
+            yield Finding("error", source.key, problem)
 
 
 def _objects(facts: Facts) -> Iterator[Finding]:

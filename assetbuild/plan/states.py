@@ -42,6 +42,11 @@ class SourcePlaces:
         """Return the data version of a place."""
         return _version(self.versions, self.known, place)
 
+    @property
+    def first_problem(self) -> str:
+        """What is wrong with it, at one of its places at least, or ''."""
+        return self.problem_text or next(iter(self.problems.values()), "")
+
     def problem(self, place: int) -> str:
         """Return what is wrong with a place, or ''."""
         return self.problem_text or self.problems.get(place, "")

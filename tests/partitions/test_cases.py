@@ -604,3 +604,22 @@ def test_what_reads_windows_that_are_not_over_yet_is_built_without_them(parts):
     )
     assert parts.build() == {"month": ["2024-01", "2024-02"]}
     assert parts.build() == {}
+
+
+def test_the_doctor_looks_at_the_files_of_a_source_with_partitions(parts):
+    parts.days(dict.fromkeys(JANUARY[:2], 1))
+    parts.assets(
+        """
+        source("raw", "data/{date}.csv")
+        source("fixed", "data/{date}.csv", partitions=Static(["2024-01-01", "2024-01-02", "2024-01-03"]))
+
+        @asset
+        def rows(raw: pa.Table) -> int:
+            return raw.num_rows
+        """
+    )
+    said = parts.project.run("doctor", exit_code=1).stdout
+    assert "raw" not in said
+    assert "source 'fixed': file 'data/2024-01-03.csv' does not exist" in said
+    parts.days(dict.fromkeys(JANUARY[:3], 1))
+    assert "error" not in parts.project.run("doctor").stdout
