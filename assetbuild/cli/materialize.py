@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -165,7 +164,7 @@ class _Watcher:
             self._show, self._close, self._may_be_live = view, view.close, False
         self._show(event)
         if self._events is not None:
-            self._events.write(json.dumps(event.as_json(), ensure_ascii=False, default=str) + "\n")
+            self._events.write(event.as_line() + "\n")
             self._events.flush()
 
     def close(self) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -152,8 +150,4 @@ class _JsonLines:
         self._terminal = terminal
 
     def __call__(self, event: Event) -> None:
-        now = time.time()
-        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now % 1 * 1000):03}Z"
-        said = event.as_json()
-        line = json.dumps({"event": said.pop("event"), "time": stamp, **said}, default=str)
-        self._terminal.print(line)
+        self._terminal.print(event.as_line())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from typing import Any
 
 from assetbuild.dataclass import dataclass
@@ -10,6 +12,7 @@ from assetbuild.plan.model import Plan
 
 __all__ = [
     "AssetFinished",
+    "AssetOutput",
     "AssetProgress",
     "AssetRetried",
     "AssetStarted",
@@ -31,6 +34,13 @@ class Event:
         from dataclasses import asdict  # noqa: PLC0415  # only for --json and --events
 
         return {"event": type(self).__name__, **asdict(self)}
+
+    def as_line(self) -> str:
+        """Return the event, as of now, as one line of JSON."""
+        now = time.time()
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now % 1 * 1000):03}Z"
+        said = self.as_json()
+        return json.dumps({"event": said.pop("event"), "time": stamp, **said}, default=str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +86,16 @@ class AssetProgress(Event):
     partition: str | None
     done: float
     total: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class AssetOutput(Event):
+    """What an asset wrote to stdout, stderr and its log in an attempt that has ended; of much, the last 64 KB."""
+
+    asset: str
+    partition: str | None
+    attempt: int
+    text: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 
 from assetbuild.dataclass import dataclass, field
 from assetbuild.graph.model import Graph
@@ -43,6 +44,9 @@ class Job:
     seconds: float = 0.0
     failed: bool = False
     is_locked: bool = False
+    log: Path | None = None
+    told: int = 0
+    """How many bytes of its log were told of."""
 
     @property
     def outputs(self) -> Iterator[Output]:

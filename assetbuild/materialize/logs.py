@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from assetbuild.declare.keys import path_part
+from assetbuild.fingerprint.recipe import Shown
 from assetbuild.load.settings import Settings
 
-__all__ = ["captured_output", "log_path", "logs_folder"]
+__all__ = ["captured_output", "log_path", "logs_folder", "mask_log", "secrets_in", "told_since"]
+
+_MOST_TOLD = 1 << 16
 
 
 def logs_folder(settings: Settings, run_id: str) -> Path:
@@ -27,3 +32,46 @@ def captured_output(settings: Settings, run_id: str, asset: str, partition: str 
         return log_path(logs_folder(settings, run_id), asset, partition).read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
         return ""
+
+
+def told_since(log: Path, place: int) -> tuple[str, int]:
+    """Return what was written to a log since it had so many bytes, the end of it if it is long, and its bytes now."""
+    try:
+        size = log.stat().st_size
+        if size <= place:
+            return "", place
+        with log.open("rb") as file:
+            file.seek(max(place, size - _MOST_TOLD))
+            return file.read(_MOST_TOLD).decode(errors="replace"), size
+    except OSError:
+        return "", place
+
+
+def mask_log(log: Path, secrets: Iterable[str]) -> None:
+    """Put a mask in the place of every secret in a log."""
+    from assetbuild.load.config import MASK  # noqa: PLC0415  # few assets have secrets
+
+    if log.exists():
+        said = log.read_bytes()
+        masked = said
+        for secret in secrets:
+            masked = masked.replace(secret.encode(), MASK.encode())
+        if masked != said:
+            log.write_bytes(masked)
+
+
+def secrets_in(config: Mapping[str, Any], parts: Mapping[str, Shown]) -> list[str]:
+    """Return the texts of an asset's config that are secret: those of which the recipe shows nothing."""
+    found = {text for name, part in parts.items() if part.shown is None for text in _texts(config.get(name))}
+    return sorted(filter(None, found), key=len, reverse=True)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _texts(item)

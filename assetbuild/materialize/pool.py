@@ -195,7 +195,8 @@ class WorkerPool:
         beside = [given.task.asset for given in worker.given.values()]
         if len(beside) > 1:
             error += f"; in it ran, in threads, {', '.join(sorted(beside))}"
-        ended: list[Said] = [(given.handle, TaskResult(0.0, error=error)) for given in worker.given.values()]
+        result = TaskResult(0.0, error=error, is_own=False)
+        ended: list[Said] = [(given.handle, result) for given in worker.given.values()]
         if waited is not None:
             self.start(waited.handle, waited.task, None)
             ended.append((waited.handle, Began()))

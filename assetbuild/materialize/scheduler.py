@@ -18,6 +18,7 @@ from assetbuild.dataclass import dataclass, field
 from assetbuild.graph.model import Asset, Graph
 from assetbuild.materialize.cancel import Cancel
 from assetbuild.materialize.events import (
+    AssetOutput,
     AssetProgress,
     AssetRetried,
     AssetStarted,
@@ -29,7 +30,7 @@ from assetbuild.materialize.inputs import InputRefs
 from assetbuild.materialize.interrupt import Interrupt
 from assetbuild.materialize.jobs import Job, Output, ReadyQueue, make_jobs
 from assetbuild.materialize.ledger import Ledger
-from assetbuild.materialize.logs import log_path
+from assetbuild.materialize.logs import log_path, mask_log, secrets_in, told_since
 from assetbuild.materialize.report import Outcome
 from assetbuild.materialize.settlement import Settlement
 from assetbuild.materialize.shared import SharedFiles
@@ -139,7 +140,10 @@ class Scheduler:
             if self.interrupt.requested:
                 self._stop()
         finally:
+            ended = self.pool.running
             self.pool.release()
+            for job in ended:
+                self._mask(job)
             self.settlement.close()
         self._settle_rest()
         return self.settlement.outcomes
@@ -285,6 +289,7 @@ class Scheduler:
                 self._log_folders.add(log.parent)
         keys = tuple(str(job.state.key(place)) for place in places) if job.state.keys is not None else ()
         is_batch = asset.definition.batch is not None
+        job.log = log
         task = Task(
             asset=asset.key,
             partition=None if is_batch or not keys else keys[0],
@@ -317,14 +322,32 @@ class Scheduler:
                 self.options.on_event(AssetProgress(job.group[0], job.partition, said.done, said.total))
             elif isinstance(said, Began):
                 self._began(job)
-            elif said.error is None:
-                self.settlement.arrived(job, said)
             else:
-                self._failed(job, said)
+                self._ended(job, said)
         if cancel is not None:
             self._cut_off(cancel.obsolete(lambda: frozenset(key for (key, _), job in self._jobs.items() if job.left)))
         self.settlement.read_lane()
         self.settlement.end_batch()
+
+    def _ended(self, job: Job, result: TaskResult) -> None:
+        """Tell what the job printed, and take its result."""
+        if not result.is_own:
+            self._mask(job)
+        if job.log is not None:
+            text, job.told = told_since(job.log, job.told)
+            if text:
+                self.options.on_event(AssetOutput(job.group[0], job.partition, job.attempt, text))
+        if result.error is None:
+            self.settlement.arrived(job, result)
+        else:
+            self._failed(job, result)
+
+    def _mask(self, job: Job) -> None:
+        """Mask the secrets in the log of a job whose worker has ended before it could."""
+        config = self.options.config.get(job.group[0])
+        if job.log is not None and config:
+            with suppress(OSError):
+                mask_log(job.log, secrets_in(config, self.facts.recipe(job.group[0]).config))
 
     def _cut_off(self, obsolete: frozenset[str]) -> None:
         """End what runs and is obsolete, and start nothing more."""
@@ -335,6 +358,7 @@ class Scheduler:
             for job in self.pool.running:
                 if not obsolete.isdisjoint(job.group):
                     self.pool.cancel(job)
+                    self._mask(job)
 
     def _failed(self, job: Job, result: TaskResult) -> None:
         self._take_back()  # its worker waits for a word

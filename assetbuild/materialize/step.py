@@ -7,6 +7,7 @@ when the result has arrived.
 from __future__ import annotations
 
 import inspect
+import sys
 import time
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -23,6 +24,7 @@ from assetbuild.graph.places import relative_place
 from assetbuild.load.errors import user_traceback
 from assetbuild.load.settings import Settings
 from assetbuild.materialize.handed import HandedOn
+from assetbuild.materialize.logs import mask_log
 from assetbuild.materialize.partitioned import by_partition, keys_of, window_of
 from assetbuild.materialize.task import InputRef, OutputResult, Task, TaskResult
 from assetbuild.record.faults import reach
@@ -96,7 +98,9 @@ def run_task(
         return TaskResult(time.perf_counter() - began, error=_masked(str(error), secrets))
     finally:
         if task.log is not None and secrets:
-            _mask_log(task.log, secrets)
+            sys.stdout.flush()
+            sys.stderr.flush()
+            mask_log(task.log, secrets)
     return TaskResult(time.perf_counter() - began, outputs, metadata)
 
 
@@ -380,19 +384,3 @@ def _masked(text: str, secrets: list[str]) -> str:
             text = text.replace(secret, MASK)
     # Half a surrogate pair, as os.listdir gives for odd file names, is no text to a database or a terminal.
     return text.encode("utf-8", "backslashreplace").decode()
-
-
-def _mask_log(log: Path, secrets: list[str]) -> None:
-    import sys  # noqa: PLC0415
-
-    from assetbuild.load.config import MASK  # noqa: PLC0415
-
-    sys.stdout.flush()
-    sys.stderr.flush()
-    if log.exists():
-        said = log.read_bytes()
-        masked = said
-        for secret in secrets:
-            masked = masked.replace(secret.encode(), MASK.encode())
-        if masked != said:
-            log.write_bytes(masked)

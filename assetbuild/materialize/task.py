@@ -118,6 +118,8 @@ class TaskResult:
     outputs: Mapping[tuple[str, str | None], OutputResult] = field(default_factory=dict)
     metadata: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     error: str | None = None
+    is_own: bool = True
+    """Whether the worker itself told it; else it was ended or died, and has masked nothing in its log."""
 
 
 @dataclass(frozen=True, slots=True)

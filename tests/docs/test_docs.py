@@ -11,6 +11,8 @@ from pathlib import Path
 import click
 import pytest
 
+import assetbuild.materialize.events
+import assetbuild.watch.events
 from assetbuild.cli.entry import commands
 from tests.docs.pages import Block, blocks, commands_of, edited, matches
 from tests.harness.commands import base_environment
@@ -97,3 +99,13 @@ def test_the_command_line_reference_names_every_command_and_option():
         options = [option for parameter in command.params for option in parameter.opts if option.startswith("--")]
         missing += [name] if not section else [f"{name} {option}" for option in options if option not in section]
     assert missing == []
+
+
+def test_the_reference_of_events_names_every_event_and_field():
+    page = (ROOT / "docs/reference/events.md").read_text(encoding="utf-8")
+    rows = {cells[1].strip(" `"): cells[2] for line in page.splitlines() if len(cells := line.split("|")) > 3}
+    told_apart = {"RunPlanned", "AssetFinished"}
+    for module in (assetbuild.materialize.events, assetbuild.watch.events):
+        for name in set(module.__all__) - {"Event"}:
+            fields = [] if name in told_apart else getattr(module, name).__match_args__
+            assert [field for field in fields if f"`{field}`" not in rows[name]] == [], name
