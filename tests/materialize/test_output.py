@@ -84,7 +84,7 @@ def reads(config: Access) -> int:
     [
         ("", "os._exit(3)"),
         ("", "os.kill(os.getpid(), 9)"),
-        ("(timeout=0.4)", "time.sleep(60)"),
+        ("(timeout=2)", "time.sleep(60)"),
         ("", 'raise ValueError("no")'),
         ("", "pass"),
     ],

@@ -370,9 +370,9 @@ def test_a_file_of_a_source_with_partitions_is_heard_of(project, how):
     project.write("days/2024/a.txt", "a")
     with watching(project, *how) as watch:
         project.write("days/2024/a.txt", "aa")
-        watch.until("BuildRequested", reason="change")
-        watch.idle()
-        assert (project.value("report"), project.log().count("day_aa")) == (2, 1)
+        while project.value("report") != 2:
+            watch.until("WatchIdle")
+        assert project.log().count("day_aa") == 1
         project.write("days/2025/c.txt", "ccc")
         while project.value("report") != 5:
             watch.until("WatchIdle")
