@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from assetbuild.load.standstill import tree_of
 from assetbuild.plan.facts import Facts
-from assetbuild.plan.outputs import Outputs
 from assetbuild.record.model import Standing
 
 __all__ = ["tree_as_recorded"]
@@ -33,9 +32,8 @@ def tree_as_recorded(facts: Facts) -> str | None:
 
 def _is_intact(facts: Facts, key: str, standing: Standing) -> bool:
     """Look closer: at a value in a folder or a shared file, or one that was touched before the plan was made."""
-    outputs: Outputs = facts.outputs
+    outputs = facts.outputs
     if not outputs.is_told_by_warehouse(key, standing):
         return False
-    if outputs.is_untouched(key, standing):
-        return True
-    return not outputs.is_writing and outputs.state(facts.pointers[key, None]) == "intact"
+    was_touched = not outputs.is_untouched(key, standing)
+    return not was_touched or (not outputs.is_writing and outputs.state(facts.pointers[key, None]) == "intact")
