@@ -47,6 +47,8 @@ class Job:
     log: Path | None = None
     told: int = 0
     """How many bytes of its log were told of."""
+    secrets: tuple[str, ...] = ()
+    """What must not stand in its log."""
 
     @property
     def outputs(self) -> Iterator[Output]:

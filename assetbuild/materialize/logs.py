@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from assetbuild.declare.keys import path_part
-from assetbuild.fingerprint.recipe import Shown
 from assetbuild.load.settings import Settings
 
-__all__ = ["captured_output", "log_path", "logs_folder", "mask_log", "secrets_in", "told_since"]
+__all__ = ["captured_output", "log_path", "logs_folder", "mask_log", "told_since"]
 
 _MOST_TOLD = 1 << 16
 
@@ -58,20 +56,3 @@ def mask_log(log: Path, secrets: Iterable[str]) -> None:
             masked = masked.replace(secret.encode(), MASK.encode())
         if masked != said:
             log.write_bytes(masked)
-
-
-def secrets_in(config: Mapping[str, Any], parts: Mapping[str, Shown]) -> list[str]:
-    """Return the texts of an asset's config that are secret: those of which the recipe shows nothing."""
-    found = {text for name, part in parts.items() if part.shown is None for text in _texts(config.get(name))}
-    return sorted(filter(None, found), key=len, reverse=True)
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _texts(item)
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _texts(item)

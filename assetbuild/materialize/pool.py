@@ -23,11 +23,11 @@ from typing import Any
 from assetbuild.load.outlook import hides
 from assetbuild.materialize.process import Given, WorkerProcess, start_worker
 from assetbuild.materialize.renewal import sets_elsewhere
-from assetbuild.materialize.task import Began, Progress, Ready, Task, TaskResult, Unfit, WorkerSetup
+from assetbuild.materialize.task import Began, Progress, Ready, Secrets, Task, TaskResult, Unfit, WorkerSetup
 
 __all__ = ["WorkerPool"]
 
-Said = tuple[Any, TaskResult | Progress | Began]
+Said = tuple[Any, TaskResult | Progress | Began | Secrets]
 
 
 class WorkerPool:

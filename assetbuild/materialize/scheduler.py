@@ -30,11 +30,11 @@ from assetbuild.materialize.inputs import InputRefs
 from assetbuild.materialize.interrupt import Interrupt
 from assetbuild.materialize.jobs import Job, Output, ReadyQueue, make_jobs
 from assetbuild.materialize.ledger import Ledger
-from assetbuild.materialize.logs import log_path, mask_log, secrets_in, told_since
+from assetbuild.materialize.logs import log_path, mask_log, told_since
 from assetbuild.materialize.report import Outcome
 from assetbuild.materialize.settlement import Settlement
 from assetbuild.materialize.shared import SharedFiles
-from assetbuild.materialize.task import Began, Progress, Task, TaskResult
+from assetbuild.materialize.task import Began, Progress, Secrets, Task, TaskResult
 from assetbuild.plan.model import Decision
 from assetbuild.plan.planner import Planned, Planner
 from assetbuild.plan.states import AssetState
@@ -322,6 +322,8 @@ class Scheduler:
                 self.options.on_event(AssetProgress(job.group[0], job.partition, said.done, said.total))
             elif isinstance(said, Began):
                 self._began(job)
+            elif isinstance(said, Secrets):
+                job.secrets = said.texts
             else:
                 self._ended(job, said)
         if cancel is not None:
@@ -344,10 +346,9 @@ class Scheduler:
 
     def _mask(self, job: Job) -> None:
         """Mask the secrets in the log of a job whose worker has ended before it could."""
-        config = self.options.config.get(job.group[0])
-        if job.log is not None and config:
+        if job.log is not None and job.secrets:
             with suppress(OSError):
-                mask_log(job.log, secrets_in(config, self.facts.recipe(job.group[0]).config))
+                mask_log(job.log, job.secrets)
 
     def _cut_off(self, obsolete: frozenset[str]) -> None:
         """End what runs and is obsolete, and start nothing more."""

@@ -30,7 +30,7 @@ from assetbuild.materialize.mailbox import Mailbox
 from assetbuild.materialize.renewal import runs_more_threads
 from assetbuild.materialize.step import Runtime, run_task
 from assetbuild.materialize.surroundings import Environment, Surroundings
-from assetbuild.materialize.task import Began, Progress, Ready, Task, TaskResult, Unfit, WorkerSetup
+from assetbuild.materialize.task import Began, Progress, Ready, Secrets, Task, TaskResult, Unfit, WorkerSetup
 from assetbuild.store.objects import Objects
 from assetbuild.store.registry import IOManagers
 
@@ -212,7 +212,12 @@ class Service:
         """Return how a task ends."""
         assert self._runtime is not None  # noqa: S101  # the pool sends the setup first
         try:
-            return run_task(task, self._runtime, lambda done, total: self.send(number, Progress(done, total)))
+            return run_task(
+                task,
+                self._runtime,
+                lambda done, total: self.send(number, Progress(done, total)),
+                lambda texts: self.send(number, Secrets(texts)),
+            )
         except Exception as error:  # noqa: BLE001  # a bug of ours must fail one asset, not hang the build
             return TaskResult(0.0, error=f"assetbuild failed here; this is a bug\n{user_traceback(error)}")
 

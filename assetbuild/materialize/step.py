@@ -58,9 +58,15 @@ class _NothingSaid(Exception):  # noqa: N818  # a signal, shown to nobody
 
 
 def run_task(
-    task: Task, runtime: Runtime, on_progress: Callable[[float, float | None], None] | None = None
+    task: Task,
+    runtime: Runtime,
+    on_progress: Callable[[float, float | None], None] | None = None,
+    on_secrets: Callable[[tuple[str, ...]], None] = lambda _texts: None,
 ) -> TaskResult:
-    """Run one task to its end; whatever goes wrong in the user's code or data becomes the result's error."""
+    """Run one task to its end; whatever goes wrong in the user's code or data becomes the result's error.
+
+    ``on_secrets`` hears of the secrets in the asset's config before the function is called.
+    """
     asset = runtime.graph.assets[task.asset]
     metadata: Mapping[str, Mapping[str, Any]] = {}
     secrets: list[str] = []
@@ -71,7 +77,10 @@ def run_task(
             from assetbuild.load.config import secret_texts, validate  # noqa: PLC0415  # few assets have a config
 
             arguments[asset.config_parameter] = config = validate(asset.config_class, task.config)
-            secrets.extend(filter(None, secret_texts(config)))
+            # The longest first: one may be the beginning of another.
+            secrets.extend(sorted(filter(None, secret_texts(config)), key=len, reverse=True))
+            if secrets:
+                on_secrets(tuple(secrets))
         if asset.context_parameter is not None:
             context = Context(
                 asset_key=task.asset,

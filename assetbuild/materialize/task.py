@@ -20,6 +20,7 @@ __all__ = [
     "OutputResult",
     "Progress",
     "Ready",
+    "Secrets",
     "Task",
     "TaskResult",
     "Unfit",
@@ -145,3 +146,10 @@ class Progress:
 
     done: float
     total: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What a worker masks in the log when the asset has ended; should it not come to that, its parent does."""
+
+    texts: tuple[str, ...]

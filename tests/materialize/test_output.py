@@ -63,16 +63,22 @@ def test_the_stream_tells_what_was_printed_before_it_tells_the_outcome(project, 
 
 SECRET = """
 import os, time
-from pydantic import SecretStr
+from pydantic import BaseModel, Field, SecretStr
 from assetbuild import Config
 
+class Inner(BaseModel):
+    key: SecretStr
+
 class Access(Config):
-    token: SecretStr
+    token: SecretStr = Field(alias="the-token")
     name: str = "open"
+    inner: Inner
+    given: SecretStr = SecretStr("hunter2" + "-given")
 
 @asset{options}
 def reads(config: Access) -> int:
     print("with", config.token.get_secret_value(), config.name, flush=True)
+    print(config.inner.key.get_secret_value(), config.given.get_secret_value(), flush=True)
     executed("reads")
     {end}
     return 1
@@ -91,16 +97,16 @@ def reads(config: Access) -> int:
 )
 def test_secrets_are_masked_however_an_asset_ends(project, options, end):
     project.assets(SECRET.format(options=options, end=end))
-    project.write("assetbuild.toml", '[config.reads]\ntoken = "hunter2"\n')
+    project.write("assetbuild.toml", '[config.reads]\nthe-token = "hunter2"\ninner = {key = "hunter2-key"}\n')
     said = events(project, "-j", "1", exit_code=0 if end == "pass" else 1)
     (text,) = [each["text"] for each in said if each["event"] == "AssetOutput"]
-    assert f"with {MASK} open" in text
+    assert f"with {MASK} open\n{MASK} {MASK}\n" in text
     check_nowhere(project, "hunter2")
 
 
 def test_secrets_are_masked_when_the_build_is_interrupted(project):
     project.assets(SECRET.format(options="", end='pause("reads")'))
-    project.write("assetbuild.toml", '[config.reads]\ntoken = "hunter2"\n')
+    project.write("assetbuild.toml", '[config.reads]\nthe-token = "hunter2"\ninner = {key = "hunter2-key"}\n')
     gate = project.gate("reads")
     command = project.start("materialize", "-j", "1")
     gate.wait()
