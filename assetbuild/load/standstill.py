@@ -30,6 +30,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TypeAlias
 
+    from assetbuild.graph.model import Source
     from assetbuild.load.settings import Settings
     from assetbuild.load.stage import Stage
 
@@ -100,7 +101,7 @@ def keep_standstill(stage: Stage, published: str, *, began_ns: int) -> None:
         folders = {(name, how): _names(name, ours if name == root else set(), how=how) for name, how in trace.folders}
         trees: dict[tuple[str, int | None], str] = {}
         for source in stage.graph.sources.values():
-            paths, below = places_of(str(settings.root / (source.definition.path or "")))
+            paths, below = places_of(source, settings)
             files.update((name, _stamp(name, limit)) for name in paths)
             trees.update(((name, depth), _tree(name, depth, limit)) for name, depth in below)
         trees[str(settings.root / settings.warehouse), None] = published
@@ -166,8 +167,9 @@ def _beside(root: str, settings_file: str | None) -> list[str]:
     return [os.path.join(folder, name) for folder in folders for name in ("assetbuild.toml", "pyproject.toml")]
 
 
-def places_of(path: str) -> Moved:
-    """Return the files and trees in which a source with this path may move."""
+def places_of(source: Source, settings: Settings) -> Moved:
+    """Return the files and trees in which a source without partitions may move."""
+    path = str(settings.root / (source.definition.path or ""))
     parts = path.split(os.sep)
     magic = [place for place, part in enumerate(parts) if any(sign in part for sign in "*?[")]
     if not magic or os.path.lexists(path):

@@ -29,7 +29,7 @@ def cone_of(stage: Stage) -> frozenset[str] | None:
         return None
     roots = set(stage.edits.assets)
     for key, source in stage.graph.sources.items():
-        own_files, own_trees = places_of(str(stage.settings.root / (source.definition.path or "")))
+        own_files, own_trees = places_of(source, stage.settings)
         if not (own_files.isdisjoint(files) and own_trees.isdisjoint(trees)):
             roots.add(key)
             files -= own_files
