@@ -35,7 +35,7 @@ from assetbuild.materialize.report import Outcome
 from assetbuild.materialize.settlement import Settlement
 from assetbuild.materialize.shared import SharedFiles
 from assetbuild.materialize.task import Began, Progress, Secrets, Task, TaskResult
-from assetbuild.plan.model import Decision
+from assetbuild.plan.model import FRESH, Decision
 from assetbuild.plan.planner import Planned, Planner
 from assetbuild.plan.states import AssetState
 from assetbuild.record.lock import AssetLocks
@@ -132,6 +132,7 @@ class Scheduler:
         """Run everything that is to run, and return the outcomes by asset and partition key."""
         try:
             self._dispatch()
+            self._prepare_record()
             self.options.meanwhile()
             while not self.interrupt.requested and (self._ready or self.pool.running or self.settlement.lane.waiting):
                 self._dispatch()
@@ -147,6 +148,11 @@ class Scheduler:
             self.settlement.close()
         self._settle_rest()
         return self.settlement.outcomes
+
+    def _prepare_record(self) -> None:
+        states = self.planned.states
+        surely_run = {key for key, place in self._jobs if states[key].decisions.get(place, FRESH).action == "run"}
+        self.settlement.ledger.prepare({key: self.facts.recipe(key) for key in surely_run})
 
     def _stop(self) -> None:
         """Start nothing new, and give what runs a moment to finish; what is finished is kept."""
@@ -317,6 +323,7 @@ class Scheduler:
     def _listen(self, timeout_s: float | None, interrupts: Iterable[Connection] = ()) -> None:
         cancel = self.options.cancel if not self.is_cut_off else None
         others = [self.settlement.lane.signal, *(cancel.connections if cancel is not None else ()), *interrupts]
+        built: list[tuple[Job, TaskResult]] = []
         for job, said in self.pool.wait(others, timeout_s):
             if isinstance(said, Progress):
                 self.options.on_event(AssetProgress(job.group[0], job.partition, said.done, said.total))
@@ -325,24 +332,24 @@ class Scheduler:
             elif isinstance(said, Secrets):
                 job.secrets = said.texts
             else:
-                self._ended(job, said)
+                self._tell_output(job, said)
+                if said.error is None:
+                    built.append((job, said))
+                else:
+                    self._failed(job, said)
+        self.settlement.arrived(built)
         if cancel is not None:
             self._cut_off(cancel.obsolete(lambda: frozenset(key for (key, _), job in self._jobs.items() if job.left)))
         self.settlement.read_lane()
         self.settlement.end_batch()
 
-    def _ended(self, job: Job, result: TaskResult) -> None:
-        """Tell what the job printed, and take its result."""
+    def _tell_output(self, job: Job, result: TaskResult) -> None:
         if not result.is_own:
             self._mask(job)
         if job.log is not None:
             text, job.told = told_since(job.log, job.told)
             if text:
                 self.options.on_event(AssetOutput(job.group[0], job.partition, job.attempt, text))
-        if result.error is None:
-            self.settlement.arrived(job, result)
-        else:
-            self._failed(job, result)
 
     def _mask(self, job: Job) -> None:
         """Mask the secrets in the log of a job whose worker has ended before it could."""

@@ -6,10 +6,10 @@ failure blocks what depends on it. Publishing is done in the lane's thread, all 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from assetbuild.dataclass import replace
 from assetbuild.errors import AssetbuildError, RecordError
@@ -17,7 +17,7 @@ from assetbuild.graph.model import Source
 from assetbuild.materialize.events import AssetFinished, Event
 from assetbuild.materialize.jobs import Job, Output, ReadyQueue
 from assetbuild.materialize.lane import Lane
-from assetbuild.materialize.ledger import Ledger
+from assetbuild.materialize.ledger import Built, Ledger
 from assetbuild.materialize.report import Outcome, OutcomeName
 from assetbuild.materialize.shared import SharedFiles
 from assetbuild.materialize.task import OutputResult, TaskResult
@@ -28,6 +28,15 @@ from assetbuild.record.lock import AssetLocks
 from assetbuild.record.pointers import Place
 
 __all__ = ["Settlement"]
+
+
+class _Published(NamedTuple):
+    """An output of a job whose value is in place."""
+
+    job: Job
+    output: Output
+    written: OutputResult
+    metadata: Mapping[str, Any]
 
 
 class Settlement:
@@ -65,19 +74,21 @@ class Settlement:
             else:
                 self._finish(job, (key, place), self._outcome((key, place), "fresh", version=decision.data_version))
 
-    def arrived(self, job: Job, result: TaskResult) -> None:
-        """Publish and record what a task wrote."""
-        # Of a call for many partitions, each took its share.
-        job.seconds = result.seconds / max(len({partition for _, partition in result.outputs}), 1)
-        for (key, partition), output in result.outputs.items():
-            where = (key, self.planner.states[key].place(partition) or 0)
-            metadata = result.metadata.get(key, {})
-            if output.location is None and output.object is not None:
-                handle = ("publish", job, where, output, metadata)
-                outcome = self._outcome(where, "built")
-                self._put_in_lane(handle, outcome, output.object, output.io_manager)
-            else:
-                self._built(job, where, output, metadata)
+    def arrived(self, results: Iterable[tuple[Job, TaskResult]]) -> None:
+        """Publish and record what tasks wrote: what they have published themselves in one transaction."""
+        published: list[_Published] = []
+        for job, result in results:
+            # Of a call for many partitions, each took its share.
+            job.seconds = result.seconds / max(len({partition for _, partition in result.outputs}), 1)
+            for (key, partition), written in result.outputs.items():
+                where = (key, self.planner.states[key].place(partition) or 0)
+                value = _Published(job, where, written, result.metadata.get(key, {}))
+                if written.location is None and written.object is not None:
+                    outcome = self._outcome(where, "built")
+                    self._put_in_lane(("publish", value), outcome, written.object, written.io_manager)
+                else:
+                    published.append(value)
+        self._built(published)
 
     def fail(self, job: Job, error: str) -> None:
         """Record that a job failed, with all its outputs that have no outcome yet."""
@@ -170,12 +181,12 @@ class Settlement:
                 return
             self._restored(job, output, outcome, decision, value)
             return
-        _, job, where, written, metadata = handle
+        published: _Published = handle[1]
         if isinstance(value, AssetbuildError):
-            self.fail(job, str(value))
+            self.fail(published.job, str(value))
             return
         location, stamp = value
-        self._built(job, where, replace(written, location=location, stamp=stamp), metadata)
+        self._built([published._replace(written=replace(published.written, location=location, stamp=stamp))])
 
     def _restore_failed(self, job: Job, output: Output, decision: Decision, error: AssetbuildError) -> None:
         name = decision.restore.object if decision.restore is not None else None
@@ -199,37 +210,50 @@ class Settlement:
         self, job: Job, output: Output, outcome: Outcome, decision: Decision, published: tuple[str, str | None]
     ) -> None:
         try:
-            self.facts.pointers[outcome.asset, outcome.partition] = self.ledger.restored(outcome, decision, *published)
+            self.facts.pointers[outcome.asset, outcome.partition] = self.ledger.restored(
+                outcome, decision, self.facts.recipe(outcome.asset), *published
+            )
         except RecordError as error:
             self.fail(job, str(error))
             return
         self.shared.settled((outcome.asset, outcome.partition))
         self._finish(job, output, outcome)
 
-    def _built(self, job: Job, output: Output, written: OutputResult, metadata: Mapping[str, Any]) -> None:
+    def _built(self, published: Sequence[_Published]) -> None:
+        if not published:
+            return
+        try:
+            built = [self._to_record(*value) for value in published]
+            pointers = self.ledger.built(built)
+        except AssetbuildError as error:
+            if len(published) == 1:
+                self.fail(published[0].job, str(error))
+                return
+            for value in published:  # each by itself: one may be the reason
+                self._built([value])
+            return
+        for (job, output, *_), (outcome, *_), pointer in zip(published, built, pointers, strict=True):
+            self.facts.pointers[outcome.asset, outcome.partition] = pointer
+            self.shared.settled((outcome.asset, outcome.partition))
+            self._finish(job, output, outcome)
+
+    def _to_record(self, job: Job, output: Output, written: OutputResult, metadata: Mapping[str, Any]) -> Built:
         decision = job.decisions[output]
-        outcome = replace(
-            self._outcome(output, "built", _final(decision), version=written.data_version or decision.build_key),
-            seconds=job.seconds,
+        key, place = output
+        outcome = Outcome(
+            key,
+            self.planner.states[key].key(place),
+            "built",
+            _final(decision),
+            written.data_version or decision.build_key,
+            job.seconds,
             attempts=job.attempt,
             rows=written.rows,
             size_bytes=written.size_bytes,
             location=written.location,
         )
-        try:
-            self.facts.pointers[outcome.asset, outcome.partition] = self.ledger.built(
-                outcome,
-                decision,
-                self.facts.recipe(outcome.asset),
-                written,
-                traced=self.facts.sources.moved(self._read_sources(output)) is None,
-                metadata=metadata,
-            )
-        except AssetbuildError as error:
-            self.fail(job, str(error))
-            return
-        self.shared.settled((outcome.asset, outcome.partition))
-        self._finish(job, output, outcome)
+        is_traced = self.facts.sources.moved(self._read_sources(output)) is None
+        return Built(outcome, decision, self.facts.recipe(key), written, is_traced, metadata)
 
     def _read_sources(self, output: Output) -> Iterator[tuple[Source, Sequence[int]]]:
         key, place = output

@@ -104,8 +104,7 @@ def accept(planner: Planner, planned: Planned, selected: frozenset[str], reason:
 
 def _adopt(facts: Facts, pointer: Pointer, decision: Decision, reason: str, run_id: str) -> None:
     assert decision.build_key is not None  # noqa: S101  # checked above
-    components_id = facts.record.add_components(decision.components)
-    facts.record.add_texts(facts.recipe(pointer.asset).texts)
+    components_id = facts.record.add_components(pointer.asset, facts.recipe(pointer.asset), decision.inputs)
     facts.record.add_trace(
         Trace(
             pointer.asset,

@@ -50,7 +50,6 @@ class Judge:
         self.edges = edges
         self.forced = forced
         self.lost = lost
-        self._recipes: dict[str, dict[str, Any]] = {}
         self._recipe_changes: dict[tuple[str, str], tuple[Cause, ...]] = {}
         self._parts: dict[str, Mapping[str, str]] = {}
         """Of versions that nothing may have recorded yet: files of sources, partitions that are read together."""
@@ -111,11 +110,10 @@ class Judge:
         inputs = tuple(self._input(edge, known) for edge, known in given)
         versions = b"".join(bytes.fromhex(edge_version(each)) for each in inputs)
         key = key_of(self.stem(asset), versions, partition)
-        now = self._components(asset.key, recipe, inputs)
         is_current = pointer is not None and pointer.traced and pointer.build_key == key
         traces = [] if is_current else self.facts.record.traces(asset.key, partition, key)
         is_current = is_current or (pointer is not None and any(t.data_version == pointer.data_version for t in traces))
-        decided = Decision("fresh", "none", (), key, inputs, now)
+        decided = Decision("fresh", "none", (), key, inputs)
         if pointer is None:
             causes: tuple[Cause, ...] = (_never_built(asset.key),)
             decided = replace(decided, status="missing")
@@ -123,7 +121,7 @@ class Judge:
             output = self._output_causes(pointer)
             if is_current and not output:
                 return replace(decided, data_version=pointer.data_version)
-            causes = output + (() if is_current else self._changes(asset, pointer, now))
+            causes = output + (() if is_current else self._changes(asset, pointer, recipe, inputs))
             decided = replace(decided, status="missing" if output and output[0].after is None else "stale")
         # Prefer the value that is materialized now, else the newest: never ping-pong between two of them.
         candidates: Iterable[Trace | Pointer] = [pointer] if is_current and pointer is not None else traces
@@ -147,7 +145,7 @@ class Judge:
             else self._assumed(edge, assumed.get((edge.given.key, edge.given.parameter)))
             for edge, known in given
         ]
-        own = output + self._causes(asset.key, before, self._components(asset.key, recipe, inputs))
+        own = output + self._causes(asset.key, before, recipe, inputs)
         if not pointer.traced and not own:
             own = (_moved_while_building(asset.key),)
         if own:
@@ -172,30 +170,27 @@ class Judge:
         key = before.get("partition") if before is not None else None
         return self._input(edge, Known(version, keys=None if key is None else (key,)))
 
-    def _components(self, asset: str, recipe: Recipe, inputs: Iterable[InputVersion]) -> Components:
-        own = self._recipes.get(asset)
-        if own is None:
-            own = recipe_components(recipe)
-            if self.states[asset].keys is not None:
-                self._recipes[asset] = own  # all partitions share it
-        return {**own, "inputs": input_components(inputs)}
-
-    def _changes(self, asset: Asset, pointer: Pointer, now: Components) -> tuple[Cause, ...]:
-        causes = self._causes(asset.key, self.facts.record.components(pointer.components_id), now)
+    def _changes(
+        self, asset: Asset, pointer: Pointer, recipe: Recipe, inputs: Iterable[InputVersion]
+    ) -> tuple[Cause, ...]:
+        causes = self._causes(asset.key, self.facts.record.components(pointer.components_id), recipe, inputs)
         if causes:
             return causes
         if not pointer.traced:
             return (_moved_while_building(asset.key),)
         return (Cause("code", asset.key, message="the way in which versions are computed changed"),)
 
-    def _causes(self, asset: str, before: Components, now: Components) -> tuple[Cause, ...]:
+    def _causes(
+        self, asset: str, before: Components, recipe: Recipe, inputs: Iterable[InputVersion]
+    ) -> tuple[Cause, ...]:
         # All partitions that were built under one recipe share its changes.
         shared = (asset, before.get("recipe_id", ""))
-        if not shared[1]:
-            return recipe_changes(before, now) + input_changes(before, now, self.parts_of)
-        if shared not in self._recipe_changes:
-            self._recipe_changes[shared] = recipe_changes(before, now)
-        return self._recipe_changes[shared] + input_changes(before, now, self.parts_of)
+        own = self._recipe_changes.get(shared)
+        if own is None:
+            own = recipe_changes(before, recipe_components(recipe))
+            if shared[1]:
+                self._recipe_changes[shared] = own
+        return own + input_changes(before, {"inputs": input_components(inputs)}, self.parts_of)
 
     def _output_causes(self, pointer: Pointer) -> tuple[Cause, ...]:
         if (pointer.asset, pointer.partition) in self.lost:

@@ -18,7 +18,7 @@ from assetbuild.dataclass import dataclass, field
 
 if TYPE_CHECKING:
     from assetbuild.fingerprint.recipe import InputVersion
-    from assetbuild.record.model import Components, Pointer, Trace
+    from assetbuild.record.model import Pointer, Trace
 
 __all__ = ["FRESH", "Action", "AssetPlan", "Cause", "CauseKind", "Decision", "Plan", "Status", "Step"]
 
@@ -94,7 +94,7 @@ class Step:
 class Decision:
     """The verdict on one (asset, partition), with what a build needs to carry it out.
 
-    ``build_key``, ``inputs`` and ``components`` are set when all inputs are known. ``data_version`` is the version that
+    ``build_key`` and ``inputs`` are set when all inputs are known. ``data_version`` is the version that
     the asset has, or will have after ``restore``. One decision may stand for many partitions, as long as it says
     nothing that differs between them.
     """
@@ -104,7 +104,6 @@ class Decision:
     causes: tuple[Cause, ...] = ()
     build_key: str | None = None
     inputs: tuple[InputVersion, ...] = ()
-    components: Components = field(default_factory=dict)
     data_version: str | None = None
     restore: Trace | Pointer | None = None
     problem: str = ""

@@ -1,4 +1,4 @@
-"""Read and write the record: traces, pointers and values; one short transaction per finished asset."""
+"""Read and write the record: traces, pointers and values, in short transactions."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from assetbuild.errors import RecordError
 from assetbuild.fingerprint.encoding import hash_bytes
+from assetbuild.fingerprint.recipe import InputVersion, Recipe, input_components, recipe_components
 from assetbuild.record.database import cannot, is_damage, note_damage, open_to_read, open_to_write, parsed
 from assetbuild.record.history import History
 from assetbuild.record.lock import is_running
@@ -35,6 +36,8 @@ class Record(History):
         """Take an open connection whose schema is current; use ``open`` or ``read``."""
         self._db = connection
         self._texts: dict[str, str] = {}
+        """What is on record already, of source texts and recipes."""
+        self._recipe_ids: dict[str, tuple[Recipe, str]] = {}
         self._recipes: dict[str, Components] = {}
         self.path = path
         self.warnings = warnings
@@ -82,16 +85,20 @@ class Record(History):
             try:
                 yield
             except BaseException:
-                if self._db.in_transaction:  # SQLite has rolled back by itself when the disk is full
-                    self._db.execute("ROLLBACK")
+                self._roll_back()
                 raise
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
+            self._roll_back()
             if is_damage(error):
                 note_damage(self.path, error)
             raise RecordError(cannot("written", self.path, error)) from error
+
+    def _roll_back(self) -> None:
+        self._texts.clear()
+        self._recipe_ids.clear()
+        if self._db.in_transaction:  # SQLite has rolled back by itself when the disk is full
+            self._db.execute("ROLLBACK")
 
     # -- traces and pointers
 
@@ -226,18 +233,27 @@ class Record(History):
             ),
         )
 
-    def add_components(self, components: Components) -> str:
+    def add_recipe(self, asset: str, recipe: Recipe) -> str:
+        """Keep what the build keys of an asset have in common, with the source texts to show it; return its id."""
+        known, recipe_id = self._recipe_ids.get(asset, (None, ""))
+        if known is not recipe:
+            self._add_texts(recipe.texts)
+            recipe_id = self._add_components(recipe_components(recipe))
+            self._recipe_ids[asset] = (recipe, recipe_id)
+        return recipe_id
+
+    def add_components(self, asset: str, recipe: Recipe, inputs: Iterable[InputVersion]) -> str:
         """Keep the parts of a build key and return their id."""
-        if "inputs" in components:
-            shared = self.add_components({name: part for name, part in components.items() if name != "inputs"})
-            components = {"recipe_id": shared, "inputs": components["inputs"]}
+        return self._add_components({"recipe_id": self.add_recipe(asset, recipe), "inputs": input_components(inputs)})
+
+    def _add_components(self, components: Components) -> str:
         text = json.dumps(components, ensure_ascii=False, separators=(",", ":"))
         components_id = hash_bytes((text.encode(),))  # of the text: an id, and no version of anything
         self._db.execute("INSERT OR IGNORE INTO components VALUES (?, ?)", (components_id, text))
         return components_id
 
-    def add_texts(self, texts: Mapping[str, str]) -> None:
-        """Keep source texts by the version of their code part; the latest text of a version wins."""
+    def _add_texts(self, texts: Mapping[str, str]) -> None:
+        # The latest text of a version wins.
         new = [(version, text) for version, text in texts.items() if self._texts.get(version) != text]
         if new:
             self._db.executemany("INSERT OR REPLACE INTO texts VALUES (?, ?)", new)
