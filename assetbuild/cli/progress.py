@@ -89,8 +89,8 @@ class BuildLines:
             self.terminal.note(f"waiting for another build: {event.holder}")
         elif isinstance(event, RunStopping):
             self.terminal.note(stopping_line(event))
-        else:
-            self.terminal.print(*self.lines(event))
+        elif lines := self.lines(event):
+            self.terminal.print(*lines)
 
     def close(self) -> None:
         """Say how many lines were left out."""

@@ -58,6 +58,8 @@ def _check_part(part: str) -> None:
 
 def path_part(part: str) -> str:
     """Return one key part as a file name: unsafe characters percent-encoded."""
+    if _SAFE.issuperset(part):
+        return part
     return "".join(
         character if character in _SAFE else "".join(f"%{byte:02X}" for byte in character.encode())
         for character in part

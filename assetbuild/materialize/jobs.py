@@ -9,7 +9,6 @@ from __future__ import annotations
 import heapq
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
 
 from assetbuild.dataclass import dataclass, field
 from assetbuild.graph.model import Graph
@@ -44,7 +43,7 @@ class Job:
     seconds: float = 0.0
     failed: bool = False
     is_locked: bool = False
-    log: Path | None = None
+    log: str | None = None
     told: int = 0
     """How many bytes of its log were told of."""
     secrets: tuple[str, ...] = ()

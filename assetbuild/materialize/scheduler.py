@@ -6,6 +6,7 @@ The order is decided here and staleness is not: ``Planner.decide`` judges, also 
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -116,7 +117,8 @@ class Scheduler:
         self.stopped_by: str | None = None
         """The job whose failure stopped the run."""
         self._durations: dict[str, float] = {}
-        self._log_folders: set[Path] = set()
+        self._logs = str(options.logs)
+        self._log_folders: set[str] = set()
         self._jobs = make_jobs(planner, planned, self.graph, self._duration)
         self._ready = ReadyQueue(self._jobs.values())
         self.is_cut_off = False
@@ -288,11 +290,11 @@ class Scheduler:
         if problems:
             self.settlement.fail(job, problems[0])
             return True
-        log = log_path(self.options.logs, asset.key, job.partition) if self.options.capture else None
-        if log is not None and log.parent not in self._log_folders:
+        log = log_path(self._logs, asset.key, job.partition) if self.options.capture else None
+        if log is not None and (folder := log.rpartition("/")[0]) not in self._log_folders:
             with suppress(OSError):  # a full disk: it runs without a log
-                log.parent.mkdir(parents=True, exist_ok=True)
-                self._log_folders.add(log.parent)
+                os.makedirs(folder, exist_ok=True)
+                self._log_folders.add(folder)
         keys = tuple(str(job.state.key(place)) for place in places) if job.state.keys is not None else ()
         is_batch = asset.definition.batch is not None
         job.log = log

@@ -18,7 +18,6 @@ import sys
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 
 from assetbuild.errors import AssetbuildError
 from assetbuild.graph.model import Graph
@@ -177,7 +176,7 @@ class Service:
         gc.freeze()
         self._litter = 0
 
-    def _opened(self, log: Path | None) -> int:
+    def _opened(self, log: str | None) -> int:
         if log is None:
             return self._nowhere
         try:

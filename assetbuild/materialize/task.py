@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from operator import attrgetter
-from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from assetbuild.dataclass import dataclass, field
@@ -89,7 +88,7 @@ class Task:
     attempt: int
     inputs: tuple[InputRef, ...]
     config: Mapping[str, Any]
-    log: Path | None
+    log: str | None
     has_timeout: bool = False
     partitions: tuple[str, ...] = ()
     in_thread: bool = False

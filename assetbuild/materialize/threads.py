@@ -12,7 +12,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any, TextIO, cast
 
 from assetbuild.materialize.channel import Channel
@@ -48,11 +47,11 @@ class ThreadedService(Service):
         self.send(number, result)
 
     @contextmanager
-    def _captured(self, log: Path | None) -> Iterator[None]:
+    def _captured(self, log: str | None) -> Iterator[None]:
         stream = None
         if log is not None:
             with suppress(OSError):  # a full disk: the asset may still have something to say that is no output
-                stream = log.open("a", encoding="utf-8", errors="backslashreplace", buffering=1)
+                stream = open(log, "a", encoding="utf-8", errors="backslashreplace", buffering=1)  # noqa: SIM115  # closed below
         self._out.use(stream)
         self._err.use(stream)
         try:

@@ -12,13 +12,13 @@ import sqlite3
 import time
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from assetbuild.errors import Problem, RecordError
 from assetbuild.record.lock import opening_lock
 from assetbuild.record.schema import MIGRATIONS, SCHEMA_VERSION
 
-__all__ = ["cannot", "is_damage", "note_damage", "open_to_read", "open_to_write", "parsed"]
+__all__ = ["cannot", "is_damage", "note_damage", "open_to_read", "open_to_write", "parsed", "to_text"]
 
 _BUSY_TIMEOUT_MS = 30_000
 _NOTE = "-damage"
@@ -128,6 +128,10 @@ def is_damage(error: sqlite3.Error) -> bool:
         or (name == "SQLITE_ERROR" and str(error).startswith("no such "))
         or "Could not decode" in str(error)  # the module's own, of text that is none
     )
+
+
+to_text: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+"""Return a value as JSON. Made once: ``json.dumps`` makes an encoder for each call that says how."""
 
 
 def parsed(text: str) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 import time
@@ -11,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
-from assetbuild.record.database import parsed
+from assetbuild.record.database import parsed, to_text
 from assetbuild.record.model import Materialization, RunRow
 
 __all__ = ["History"]
@@ -47,7 +46,7 @@ class History(ABC):
         with self.transaction():
             self._db.execute(
                 "UPDATE runs SET status = ?, ended_at = ?, counts = ? WHERE run_id = ?",
-                (status, time.time(), json.dumps(dict(counts)), run_id),
+                (status, time.time(), to_text(dict(counts)), run_id),
             )
 
     def runs(self, limit: int | None = None) -> list[RunRow]:
@@ -73,9 +72,9 @@ class History(ABC):
                 row.data_version,
                 row.rows,
                 row.size_bytes,
-                json.dumps(row.causes, ensure_ascii=False),
+                to_text(row.causes),
                 row.error,
-                json.dumps(row.metadata, ensure_ascii=False),
+                to_text(row.metadata),
                 row.attempts,
             ),
         )

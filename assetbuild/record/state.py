@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 import time
@@ -14,7 +13,7 @@ from typing import Any, Self
 from assetbuild.errors import RecordError
 from assetbuild.fingerprint.encoding import hash_bytes
 from assetbuild.fingerprint.recipe import InputVersion, Recipe, input_components, recipe_components
-from assetbuild.record.database import cannot, is_damage, note_damage, open_to_read, open_to_write, parsed
+from assetbuild.record.database import cannot, is_damage, note_damage, open_to_read, open_to_write, parsed, to_text
 from assetbuild.record.history import History
 from assetbuild.record.lock import is_running
 from assetbuild.record.model import Components, Pointer, Standing, Trace, ValueInfo
@@ -247,7 +246,7 @@ class Record(History):
         return self._add_components({"recipe_id": self.add_recipe(asset, recipe), "inputs": input_components(inputs)})
 
     def _add_components(self, components: Components) -> str:
-        text = json.dumps(components, ensure_ascii=False, separators=(",", ":"))
+        text = to_text(components)
         components_id = hash_bytes((text.encode(),))  # of the text: an id, and no version of anything
         self._db.execute("INSERT OR IGNORE INTO components VALUES (?, ?)", (components_id, text))
         return components_id
@@ -263,7 +262,7 @@ class Record(History):
         """Keep what is known of a data version."""
         self._db.execute(
             "INSERT OR REPLACE INTO data_values VALUES (?, ?, ?, ?)",
-            (value.data_version, json.dumps(value.parts, ensure_ascii=False), value.rows, value.size_bytes),
+            (value.data_version, to_text(value.parts), value.rows, value.size_bytes),
         )
 
     def set_pointer(self, pointer: Pointer) -> None:
