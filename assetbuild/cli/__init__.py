@@ -1,16 +1,18 @@
 """The command line: renders what ``Project`` says, and decides nothing.
 
     quick        help, version and "nothing to do": said before anything is imported; help/ holds the texts
-    entry        the group of commands; every error becomes a message and an exit code
+    everything   materialize and status of everything, which need no click
+    entry        the group of commands, for all else
+    session      runs one in this process's terminal; every error becomes a message and an exit code
     options      what commands share: selections, --set, --config, --json
     terminal     where text goes: stdout and stderr, colour, width
     formats      numbers, sizes, durations and times as people read them
 
     screen       what is drawn anew in a terminal, below lines that scroll by; imported where there is one
 
-    materialize  materialize, with progress.py (its lines) and live.py (its live view)
+    materialize  materialize, with building.py (what it does), progress.py (its lines) and live.py (its live view)
     watch        watch, with watch_lines.py and watch_view.py
-    status       status, and the listing of a plan that ``materialize -n`` prints too
+    status       status, with plans.py, which ``materialize -n`` prints with too
     why          why
     catalog      list, graph
     details      show
@@ -33,7 +35,7 @@ from __future__ import annotations
 import gc
 import sys
 
-from assetbuild.cli.quick import answer_at_once, note_news
+from assetbuild.cli.quick import answer_at_once, note_news, plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,13 +46,18 @@ __all__ = ["main", "program"]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    code = answer_at_once(sys.argv[1:] if arguments is None else arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    code = answer_at_once(given)
     if code is not None:
         return code
-    from assetbuild.cli.entry import main as run  # noqa: PLC0415  # click: 30 ms
-
     try:
-        return run(arguments)
+        if (understood := plain(given)) is not None:
+            from assetbuild.cli.everything import run_plain  # noqa: PLC0415  # most of the program
+
+            return run_plain(*understood)
+        from assetbuild.cli.entry import main as run  # noqa: PLC0415  # click: 30 ms
+
+        return run(given)
     finally:
         note_news()
 

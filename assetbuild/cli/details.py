@@ -22,7 +22,7 @@ from assetbuild.cli.formats import (
     timestamp,
 )
 from assetbuild.cli.options import asset_argument, json_option, open_project
-from assetbuild.cli.status import cause_text
+from assetbuild.cli.plans import cause_text
 from assetbuild.cli.terminal import Cell, Terminal
 from assetbuild.plan.details import AssetDetails, CurrentValue
 from assetbuild.record.model import Materialization

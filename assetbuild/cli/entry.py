@@ -1,4 +1,4 @@
-"""The group of commands, and the one place where errors become messages and exit codes."""
+"""The group of commands."""
 
 from __future__ import annotations
 
@@ -12,14 +12,12 @@ import click
 
 from assetbuild import __version__
 from assetbuild.cli.quick import HELP_COLUMNS
-from assetbuild.cli.terminal import Terminal, terminal_of_process
-from assetbuild.dataclass import replace
-from assetbuild.errors import AssetbuildError, Problem, closest
+from assetbuild.cli.session import in_terminal, report_problems
+from assetbuild.cli.terminal import Terminal
+from assetbuild.errors import Problem, closest
 
 __all__ = ["commands", "main"]
 
-INTERRUPTED = 130
-BUG = 70  # EX_SOFTWARE of sysexits.h
 _NAME_CELLS = 11
 
 # Summaries stand here, so that --help need not import the commands: (heading, ((command, module, summary), ...)).
@@ -119,39 +117,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if "_ASSETBUILD_COMPLETE" in os.environ:
         import_module("assetbuild.cli.completion")  # says how bash asks
-    with terminal_of_process(as_json=_asks_for_json(given)) as terminal:
-        code = _run(given, terminal)
-        if terminal.output_lost:
-            terminal.note(f"cannot write the output: {terminal.output_lost}")
-            return code or 1
-        return code
+    return in_terminal(lambda terminal: _run(given, terminal), as_json=_asks_for_json(given))
 
 
 def _run(arguments: list[str], terminal: Terminal) -> int:
     try:
         code = commands.main(arguments, prog_name="assetbuild", standalone_mode=False, obj=terminal)
-        return code if isinstance(code, int) else 0
-    except AssetbuildError as error:
-        return report_problems(terminal, error.problems, error.exit_code)
     except click.ClickException as error:
         return report_problems(terminal, (_usage_problem(error),), error.exit_code if error.exit_code > 1 else 2)
-    except (KeyboardInterrupt, click.Abort):
-        return report_problems(terminal, (Problem("interrupted"),), INTERRUPTED)
-    except Exception as error:  # noqa: BLE001  # the last stop: what arrives here is a bug in assetbuild
-        return _report_bug(terminal, error)
-
-
-def report_problems(terminal: Terminal, problems: Sequence[Problem], exit_code: int) -> int:
-    """Say what is wrong on stderr, under ``--json`` also as the document of errors, and return the exit code."""
-    if terminal.as_json:
-        terminal.json({"errors": [_problem_as_json(problem) for problem in problems]})
-    prefix = terminal.on_stderr("error:", "error")
-    terminal.note("\n\n".join(f"{prefix} {problem}" for problem in problems))
-    return exit_code
-
-
-def _problem_as_json(problem: Problem) -> dict[str, str | int | None]:
-    return {"message": str(replace(problem, file=None, line=None)), "file": problem.file, "line": problem.line}
+    except click.Abort as error:
+        raise KeyboardInterrupt from error
+    return code if isinstance(code, int) else 0
 
 
 def _usage_problem(error: click.ClickException) -> Problem:
@@ -159,18 +135,6 @@ def _usage_problem(error: click.ClickException) -> Problem:
     headline = message[:1].lower() + message[1:]
     context = getattr(error, "ctx", None)
     return Problem(headline, advice=f"See '{context.command_path} --help'." if context else "")
-
-
-def _report_bug(terminal: Terminal, error: Exception) -> int:
-    import traceback  # noqa: PLC0415  # 5 ms, and only a bug needs it
-
-    what = traceback.format_exception_only(error)[-1].strip()
-    problem = Problem(
-        f"a bug in assetbuild {__version__}: {what}",
-        advice="Your data is as it was after the last finished asset. Please report this with the traceback above.",
-    )
-    terminal.note("".join(traceback.format_exception(error)).rstrip())
-    return report_problems(terminal, (problem,), BUG)
 
 
 def _asks_for_json(arguments: Sequence[str]) -> bool:

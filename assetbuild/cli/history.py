@@ -7,7 +7,7 @@ import click
 from assetbuild.cli.completion import complete_run
 from assetbuild.cli.formats import counts_text, duration, timestamp
 from assetbuild.cli.options import asset_argument, json_option, open_project
-from assetbuild.cli.status import label
+from assetbuild.cli.plans import label
 from assetbuild.cli.terminal import Cell, Terminal
 from assetbuild.project.history import AssetLog
 from assetbuild.record.model import RunRow

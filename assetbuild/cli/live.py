@@ -9,9 +9,9 @@ from __future__ import annotations
 import time
 
 from assetbuild.cli.formats import clip, duration, padded
+from assetbuild.cli.plans import label
 from assetbuild.cli.progress import BuildLines, stopping_line
 from assetbuild.cli.screen import LiveScreen, last_time_text, progress_text
-from assetbuild.cli.status import label
 from assetbuild.cli.terminal import Terminal
 from assetbuild.dataclass import dataclass
 from assetbuild.materialize.events import AssetFinished, AssetProgress, AssetStarted, Event, RunStopping

@@ -20,7 +20,7 @@ from assetbuild.cli.formats import (
     padded,
     size,
 )
-from assetbuild.cli.status import cause_text, label, prediction_lines, ranges
+from assetbuild.cli.plans import cause_text, label, prediction_lines, ranges
 from assetbuild.cli.terminal import Terminal
 from assetbuild.dataclass import dataclass, field
 from assetbuild.materialize.events import (

@@ -1,4 +1,4 @@
-"""What is answered before anything is imported: help, the version, and "nothing to do".
+"""What is done before click is imported: help, the version, "nothing to do", and to see that click is not needed.
 
 In: the arguments of a command. Out: its exit code, when it asked for help or the version, or when it is ``status`` or
 ``materialize`` of everything and all lies as it did when all was fresh; else None, and the command goes its usual way.
@@ -18,10 +18,11 @@ from assetbuild import __version__
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
     from assetbuild.load.outlook import News
 
-__all__ = ["HELP_COLUMNS", "answer_at_once", "help_file", "note_news"]
+__all__ = ["HELP_COLUMNS", "answer_at_once", "help_file", "note_news", "plain"]
 
 HELP_COLUMNS = 80
 """Text is as wide as this at most; for a narrower terminal click lays it out."""
@@ -46,6 +47,36 @@ def answer_at_once(arguments: Sequence[str]) -> int | None:
     except (OSError, ValueError, AttributeError):  # a full disk, a closed pipe: the usual way knows what to say
         return None
     return 0
+
+
+def plain(arguments: Sequence[str]) -> tuple[str, str | None, dict[str, Any]] | None:
+    """Return command, folder and flags of what is understood without click; None for all else.
+
+    That is ``materialize`` or ``status`` of everything.
+    """
+    folder, (command, *words) = _folder_named(arguments)
+    if command not in _NEUTRAL or "--frozen" in words or "_ASSETBUILD_COMPLETE" in os.environ:
+        return None
+    if folder is not None and not os.path.isdir(folder):
+        return None  # click knows what to say
+    flags: dict[str, Any] = {}
+    for word in words:
+        if not _is_neutral(word, command):
+            return None
+        if (number := _number_in(word)) is not None:
+            flags["jobs"] = number
+        elif word in {"--wait", "--no-wait"}:
+            flags["wait"] = word == "--wait"
+        else:
+            flags["exit_code" if command == "status" else "keep_going"] = True
+    return command, folder, flags
+
+
+def _folder_named(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
+    """Return the folder that ``--project`` names, and the words after it."""
+    if len(arguments) > 1 and arguments[0] == "--project":
+        return arguments[1], list(arguments[2:]) or [""]
+    return None, list(arguments) or [""]
 
 
 def help_file(command: str = "") -> str:
@@ -77,15 +108,13 @@ def _is_narrow() -> bool:
 
 
 def _nothing_to_do(words: list[str]) -> str | None:
-    folder = "."
-    if words[:1] == ["--project"] and len(words) > 1:
-        folder, words = words[1], words[2:]
-    if not words or words[0] not in _NEUTRAL or not all(_is_neutral(word, words[0]) for word in words[1:]):
+    named, words = _folder_named(words)
+    if words[0] not in _NEUTRAL or not all(_is_neutral(word, words[0]) for word in words[1:]):
         return None
     from assetbuild.load.standstill import count_at_standstill  # noqa: PLC0415  # other commands need it not
 
     try:
-        folder = os.path.abspath(folder)
+        folder = os.path.abspath(named or ".")
     except FileNotFoundError:  # the working directory is gone
         return None
     count = count_at_standstill(folder)
@@ -115,7 +144,10 @@ def note_news() -> None:
 
 
 def _is_neutral(word: str, command: str) -> bool:
-    if word in _NEUTRAL[command]:
-        return True
+    return word in _NEUTRAL[command] or (command == "materialize" and bool(_number_in(word)))
+
+
+def _number_in(word: str) -> int | None:
+    """Return the number of jobs that an option gives."""
     number = next((word[len(sign) :] for sign in _NUMBERED if word.startswith(sign)), "")
-    return command == "materialize" and number.isdecimal() and int(number) > 0
+    return int(number) if number.isdecimal() else None

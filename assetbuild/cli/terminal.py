@@ -15,8 +15,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TextIO
 
-import click
-
 from assetbuild.cli.formats import cell_width, clip
 
 __all__ = ["Cell", "Terminal", "terminal_of_process"]
@@ -83,7 +81,7 @@ class Terminal:
 
     def style(self, text: str, name: str) -> str:
         """Return the text in one of the named styles, or plain."""
-        return click.style(text, **_STYLES[name]) if self.colour and name in _STYLES else text
+        return _styled(text, name) if self.colour and name in _STYLES else text
 
     def print(self, *lines: str) -> None:
         """Write result lines for people; nothing under ``--json``."""
@@ -93,7 +91,7 @@ class Terminal:
     def text(self, text: str) -> None:
         """Write captured text as it is."""
         if not self.as_json and text:
-            self._write(self.stdout, text if self.colour else click.unstyle(text))
+            self._write(self.stdout, text if self.colour else _plain(text))
 
     def json(self, document: object) -> None:
         """Write the one document of ``--json``: on one line for programs, indented for people."""
@@ -115,7 +113,7 @@ class Terminal:
 
     def on_stderr(self, text: str, name: str) -> str:
         """Return the text styled for stderr."""
-        return click.style(text, **_STYLES[name]) if self._colour_stderr else text
+        return _styled(text, name) if self._colour_stderr else text
 
     def table(self, rows: Sequence[Sequence[Cell]], *, indent: str = "", cut: bool = True) -> list[str]:
         """Return aligned lines; a cell is text, or text with the name of a style.
@@ -178,6 +176,18 @@ def terminal_of_process(*, as_json: bool) -> Iterator[Terminal]:
         sys.stdout.flush()
         os.dup2(kept, out)
         os.close(kept)
+
+
+def _styled(text: str, name: str) -> str:
+    import click  # noqa: PLC0415  # 30 ms, which a build without colours is spared
+
+    return click.style(text, **_STYLES[name])
+
+
+def _plain(text: str) -> str:
+    import click  # noqa: PLC0415  # as above
+
+    return click.unstyle(text)
 
 
 def _fill_closed() -> None:

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 
 from assetbuild.cli.formats import clip, counts_text, duration, last_line
 from assetbuild.cli.keys import keys_of_terminal
+from assetbuild.cli.plans import label
 from assetbuild.cli.screen import LiveScreen, last_time_text, progress_text
-from assetbuild.cli.status import label
 from assetbuild.cli.terminal import Terminal
 from assetbuild.cli.watch_lines import WatchLines
 from assetbuild.materialize.events import AssetFinished, AssetProgress, AssetStarted, Event, RunFinished, RunPlanned

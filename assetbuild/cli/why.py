@@ -8,7 +8,7 @@ import click
 
 from assetbuild.cli.formats import ago, counts_text, one_line, timestamp
 from assetbuild.cli.options import asset_argument, json_option, open_project, settings_options
-from assetbuild.cli.status import cause_text, label
+from assetbuild.cli.plans import cause_text, label
 from assetbuild.cli.terminal import Cell, Terminal
 from assetbuild.plan.explain import Explanation
 from assetbuild.plan.model import Action, Cause

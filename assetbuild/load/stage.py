@@ -43,8 +43,18 @@ class Follower(Protocol):
     def importing(self, settings: Settings) -> None:
         """Hear that a module has changed, or that all are about to be imported."""
 
-    def imported(self, settings: Settings, bundle: Mapping[str, bytes], compiled: Compiled, graph: Graph) -> None:
-        """Hear what is to be imported, and what was compiled of it; fingerprints or the plan come next."""
+    def imported(
+        self,
+        settings: Settings,
+        bundle: Mapping[str, bytes],
+        compiled: Compiled,
+        graph: Graph,
+        edited: Iterable[str] = (),
+    ) -> None:
+        """Hear what is to be imported, what was compiled of it, and which assets were edited if that is known.
+
+        Fingerprints or the plan come next.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +164,8 @@ def load_stage(  # noqa: PLR0913  # what to load and how much of it, after what,
                 edits=kept.edits,
             )
             if kept.keep is not None and follower is not None and (bundle := stage.bundle()) is not None:
-                follower.imported(settings, bundle, stage.compiled(), kept.graph)
+                edited = kept.edits.assets if kept.edits is not None else ()
+                follower.imported(settings, bundle, stage.compiled(), kept.graph, edited)
                 stage = replace(stage, sources=bundle)
             return _kept(stage) if keep else stage
     from assetbuild.fingerprint.code.closure import undisturbed  # noqa: PLC0415  # with a manifest it is not needed

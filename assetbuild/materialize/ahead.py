@@ -7,8 +7,9 @@ bytes are known. Nothing is started where the manifest holds.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from typing import TYPE_CHECKING, Self
 
 from assetbuild.dataclass import replace
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from assetbuild.materialize.pool import WorkerPool
 
 __all__ = ["Ahead"]
+
+_FIRST = 20
+"""So many edited assets a worker loads before it is told which run."""
 
 
 class Ahead:
@@ -62,14 +66,21 @@ class Ahead:
             libraries = guessed_libraries(settings)
         self._pool().warm(1, libraries, has_all=has_all)  # after an edit it may be one asset that runs
 
-    def imported(self, settings: Settings, bundle: Mapping[str, bytes], compiled: Compiled, graph: Graph) -> None:
+    def imported(
+        self,
+        settings: Settings,
+        bundle: Mapping[str, bytes],
+        compiled: Compiled,
+        graph: Graph,
+        edited: Iterable[str] = (),
+    ) -> None:
         """Hear that it is imported: workers import it too, while the main process goes on."""
         if self._options.jobs == 0 and self._options.pool is None:
             return
         from assetbuild.materialize.task import WorkerSetup  # noqa: PLC0415  # as in _pool
 
         pool = self._pool()
-        pool.renew(WorkerSetup(settings, bundle, compiled), graph)
+        pool.renew(WorkerSetup(settings, bundle, compiled, tuple(islice(edited, _FIRST))), graph)
         if self._is_first:
             pool.warm(sum(graph.assets.keys().isdisjoint(graph.upstream(key)) for key in graph.assets))
 

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
-__all__ = ["Cancel"]
+__all__ = ["Cancel", "Waitable"]
+
+
+class Waitable(Protocol):
+    """What can be waited on: a pipe, a socket."""
+
+    def fileno(self) -> int:
+        """Return the file descriptor."""
 
 
 class Cancel(Protocol):
@@ -15,7 +22,7 @@ class Cancel(Protocol):
     """
 
     @property
-    def connections(self) -> list[Any]:
+    def connections(self) -> Sequence[Waitable]:
         """What to wait on beside other things; readable when there is something to look at."""
 
     def obsolete(self, unfinished: Callable[[], frozenset[str]]) -> frozenset[str]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from multiprocessing.connection import Connection, wait
+from collections.abc import Iterator, Sequence
+from multiprocessing.connection import wait
 from typing import Any
 
+from assetbuild.materialize.cancel import Waitable
 from assetbuild.materialize.interrupt import Interrupt
 from assetbuild.materialize.step import Runtime, run_task
 from assetbuild.materialize.surroundings import surroundings
@@ -56,10 +57,10 @@ class InlinePool:
             if not self.interrupt.requested:
                 self._done.append((handle, result))
 
-    def wait(self, others: list[Connection], timeout_s: float | None) -> Iterator[tuple[Any, TaskResult | Progress]]:
+    def wait(self, others: Sequence[Waitable], timeout_s: float | None) -> Iterator[tuple[Any, TaskResult | Progress]]:
         """Yield the results that are there; wait for ``others`` only when there are none."""
         if not self._done:
-            wait(others, timeout_s)
+            wait([other.fileno() for other in others], timeout_s)
         while self._done:
             yield self._done.pop(0)
 

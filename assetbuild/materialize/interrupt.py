@@ -9,8 +9,9 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from multiprocessing.connection import Connection, Pipe
 from types import FrameType
+
+from assetbuild.materialize.channel import Channel, pipe
 
 __all__ = ["Interrupt", "catching_interrupts"]
 
@@ -20,9 +21,9 @@ class Interrupt:
 
     def __init__(self) -> None:
         """Begin without an interrupt."""
-        self.signal, self._wake = Pipe(duplex=False)
+        self.signal, self._wake = pipe()
         tripped, self.tripwire = os.pipe()
-        self._tripped = Connection(tripped, writable=False)
+        self._tripped = Channel(tripped)
         os.set_blocking(tripped, False)  # takes no keywords
         os.set_blocking(self.tripwire, False)
         self.listener = -1
@@ -70,7 +71,7 @@ class Interrupt:
             sys.__unraisablehook__(unraisable)
 
     @property
-    def connections(self) -> list[Connection]:
+    def connections(self) -> list[Channel]:
         """What to wait on beside other things; ready for ever after a request, so that none is missed.
 
         Ask for it right before each wait.

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from multiprocessing.connection import Pipe
 from queue import SimpleQueue
 from typing import Any
 
 from assetbuild.errors import AssetbuildError
+from assetbuild.materialize.channel import pipe
 
 __all__ = ["Lane"]
 
@@ -21,7 +21,7 @@ class Lane:
 
     def __init__(self) -> None:
         """Start nothing yet: the thread begins with the first callable."""
-        self.signal, self._wake = Pipe(duplex=False)
+        self.signal, self._wake = pipe()
         # An executor of the standard library imports logging, which takes longer than an edited asset's plan.
         self._thread: threading.Thread | None = None
         self._queue: SimpleQueue[tuple[Any, Callable[[], Any]] | None] = SimpleQueue()

@@ -17,10 +17,10 @@ import pickle
 import select
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from multiprocessing.connection import Connection
 from typing import Any
 
 from assetbuild.load.outlook import hides
+from assetbuild.materialize.cancel import Waitable
 from assetbuild.materialize.process import Given, WorkerProcess, start_worker
 from assetbuild.materialize.renewal import sets_elsewhere
 from assetbuild.materialize.task import Began, Progress, Ready, Secrets, Task, TaskResult, Unfit, WorkerSetup
@@ -75,6 +75,9 @@ class WorkerPool:
         self.release()
         if self._lives_on:
             self._load_again([worker for worker in self._workers if worker.is_used], self.setup)
+            return
+        for worker in self._workers:
+            worker.end()
 
     def _load_again(self, workers: list[WorkerProcess], before: WorkerSetup | None) -> None:
         must_end = before is not None and sets_elsewhere(before.bundle)
@@ -132,7 +135,7 @@ class WorkerPool:
         taken = [worker.take_back() for worker in self._workers]
         return [given.handle for given in taken if given is not None]
 
-    def wait(self, others: list[Connection], timeout_s: float | None) -> Iterator[Said]:
+    def wait(self, others: Sequence[Waitable], timeout_s: float | None) -> Iterator[Said]:
         """Wait until something happens, here or on one of ``others``, and yield what the workers said."""
         busy = [worker for worker in self._workers if worker.given]
         deadlines = [given.deadline for worker in busy for given in worker.given.values() if given.deadline is not None]

@@ -9,10 +9,10 @@ import subprocess
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from multiprocessing.connection import Connection
 from typing import Any
 
 from assetbuild.dataclass import dataclass, field
+from assetbuild.materialize.channel import Channel
 from assetbuild.materialize.launch import Launched, take_early
 from assetbuild.materialize.mailbox import Mailbox
 from assetbuild.materialize.task import Task, WorkerSetup
@@ -42,7 +42,7 @@ class WorkerProcess:
     """A process that runs one task at a time; or, with ``threads``, any number."""
 
     process: subprocess.Popen[bytes]
-    pipe: Connection
+    pipe: Channel
     mailbox: Mailbox
     lifeline: int
     alive: int | None
@@ -146,10 +146,14 @@ class WorkerProcess:
         except ValueError:
             return f"killed by signal {-returncode}"
 
-    def kill(self) -> None:
-        """End the worker and every process that it started."""
+    def end(self) -> None:
+        """End the worker and every process that it started; it takes some milliseconds to be gone."""
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
+
+    def kill(self) -> None:
+        """End it, and wait until it is gone."""
+        self.end()
         self.process.wait()
         self.pipe.close()
         self.mailbox.close()
@@ -172,7 +176,7 @@ def start_worker(
 
 
 def _worker(launched: Launched) -> WorkerProcess:
-    process, pipe = launched.process, Connection(launched.pipe)
+    process, pipe = launched.process, Channel(launched.pipe)
     alive = _watch(process.pid)
     return WorkerProcess(
         process, pipe, launched.mailbox, launched.lifeline, alive, launched.threads, launched.libraries

@@ -9,15 +9,14 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Protocol
 
 from assetbuild.dataclass import dataclass, field
 from assetbuild.graph.model import Asset, Graph
-from assetbuild.materialize.cancel import Cancel
+from assetbuild.materialize.cancel import Cancel, Waitable
 from assetbuild.materialize.events import (
     AssetOutput,
     AssetProgress,
@@ -36,7 +35,7 @@ from assetbuild.materialize.report import Outcome
 from assetbuild.materialize.settlement import Settlement
 from assetbuild.materialize.shared import SharedFiles
 from assetbuild.materialize.task import Began, Progress, Secrets, Task, TaskResult
-from assetbuild.plan.model import FRESH, Decision
+from assetbuild.plan.model import Decision
 from assetbuild.plan.planner import Planned, Planner
 from assetbuild.plan.states import AssetState
 from assetbuild.record.lock import AssetLocks
@@ -65,7 +64,7 @@ class Pool(Protocol):
     def start_ahead(self, handle: Any, task: Task) -> bool: ...
     def share_out(self) -> list[Any]: ...
     def take_back(self) -> list[Any]: ...
-    def wait(self, others: list[Connection], timeout_s: float | None) -> Any: ...
+    def wait(self, others: Sequence[Waitable], timeout_s: float | None) -> Any: ...
     def cancel(self, handle: Any) -> None: ...
     def release(self) -> None: ...
 
@@ -134,7 +133,7 @@ class Scheduler:
         """Run everything that is to run, and return the outcomes by asset and partition key."""
         try:
             self._dispatch()
-            self._prepare_record()
+            self.settlement.prepare(self._jobs)
             self.options.meanwhile()
             while not self.interrupt.requested and (self._ready or self.pool.running or self.settlement.lane.waiting):
                 self._dispatch()
@@ -150,11 +149,6 @@ class Scheduler:
             self.settlement.close()
         self._settle_rest()
         return self.settlement.outcomes
-
-    def _prepare_record(self) -> None:
-        states = self.planned.states
-        surely_run = {key for key, place in self._jobs if states[key].decisions.get(place, FRESH).action == "run"}
-        self.settlement.ledger.prepare({key: self.facts.recipe(key) for key in surely_run})
 
     def _stop(self) -> None:
         """Start nothing new, and give what runs a moment to finish; what is finished is kept."""
@@ -322,7 +316,7 @@ class Scheduler:
         key = job.group[0]
         self.options.on_event(AssetStarted(key, job.partition, job.attempt, self._durations.get(key) or None))
 
-    def _listen(self, timeout_s: float | None, interrupts: Iterable[Connection] = ()) -> None:
+    def _listen(self, timeout_s: float | None, interrupts: Iterable[Waitable] = ()) -> None:
         cancel = self.options.cancel if not self.is_cut_off else None
         others = [self.settlement.lane.signal, *(cancel.connections if cancel is not None else ()), *interrupts]
         built: list[tuple[Job, TaskResult]] = []

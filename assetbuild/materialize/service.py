@@ -16,8 +16,10 @@ import select
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
+from operator import getitem
 
 from assetbuild.errors import AssetbuildError
 from assetbuild.graph.model import Graph
@@ -35,7 +37,7 @@ from assetbuild.store.registry import IOManagers
 
 __all__ = ["Service", "serve"]
 
-_OF_TABLES = ("pyarrow.parquet", "assetbuild.fingerprint.data.tables", "assetbuild.store.publish")
+_OF_TABLES = ("pyarrow.parquet", "assetbuild.fingerprint.data.tables", "assetbuild.store.publish", "ctypes")
 _TIDY_AFTER_S = 1.0
 _LITTER_MOST = 50
 """After so many loads without a second's rest the modules of earlier ones are collected in any case."""
@@ -111,12 +113,18 @@ class Service:
                 self.run(*message)
 
     def _look_forward(self) -> None:
-        """Import what reading and writing a table takes, when there is nothing to do yet and the project has tables."""
-        if "pyarrow" in sys.modules and "pyarrow.parquet" not in sys.modules and not self._arrivals.poll(0):
-            for name in _OF_TABLES:
-                if not self._arrivals.poll(0):
-                    with suppress(Exception):  # then an asset will say it
-                        importlib.import_module(name)
+        """Load what will be needed, while there is nothing to do yet: edited assets, and what writing tables takes."""
+        assert self._setup is not None  # noqa: S101  # a setup was loaded
+        assert self._runtime is not None  # noqa: S101
+        assets = self._runtime.graph.assets
+        ahead: list[Callable[[], object]] = [partial(getitem, assets, key) for key in self._setup.edited]
+        if "pyarrow" in sys.modules and "pyarrow.parquet" not in sys.modules:
+            ahead += [partial(importlib.import_module, name) for name in _OF_TABLES]
+        for load in ahead:
+            if self._arrivals.poll(0):
+                return
+            with suppress(Exception):  # then an asset will say it
+                load()
 
     def _next(self) -> WorkerSetup | tuple[int, Task]:
         """Wait for a message; what comes by the pipe was sent before what lies in the box.

@@ -21,7 +21,7 @@ from assetbuild.materialize.ledger import Built, Ledger
 from assetbuild.materialize.report import Outcome, OutcomeName
 from assetbuild.materialize.shared import SharedFiles
 from assetbuild.materialize.task import OutputResult, TaskResult
-from assetbuild.plan.model import Cause, Decision
+from assetbuild.plan.model import FRESH, Cause, Decision
 from assetbuild.plan.planner import Planner
 from assetbuild.plan.states import SourcePlaces
 from assetbuild.record.lock import AssetLocks
@@ -63,6 +63,12 @@ class Settlement:
         self.on_failure = on_failure
         self.lane = Lane()
         self.outcomes: dict[Place, Outcome] = {}
+
+    def prepare(self, outputs: Iterable[Output]) -> None:
+        """Record what is known already of the outputs that will surely be built."""
+        states = self.planner.states
+        surely = {key for key, place in outputs if states[key].decisions.get(place, FRESH).action == "run"}
+        self.ledger.prepare({key: self.facts.recipe(key) for key in surely})
 
     def settle(self, job: Job, places: Sequence[int]) -> None:
         """Settle the outputs that need no task, in these places: restored or fresh."""

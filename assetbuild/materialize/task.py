@@ -45,6 +45,8 @@ class WorkerSetup:
     bundle: Mapping[str, bytes]
     compiled: Compiled | None = field(default=None, compare=False)
     """What the parent compiled of them; what is not there the worker compiles itself."""
+    edited: tuple[str, ...] = field(default=(), compare=False)
+    """Assets that will most likely run."""
 
 
 @_pickled_as_call

@@ -25,9 +25,12 @@ def a() -> pd.DataFrame:
 """
 
 
-def imported(project, *arguments):
-    command = [sys.executable, "-X", "importtime", "-m", "assetbuild", "--project", str(project.root), *arguments]
-    done = subprocess.run(command, cwd=project.channel, env=project.env, capture_output=True, text=True, check=True)
+def imported(project, *arguments, cwd=None):
+    named = [] if cwd else ["--project", str(project.root)]
+    command = [sys.executable, "-X", "importtime", "-m", "assetbuild", *named, *arguments]
+    done = subprocess.run(
+        command, cwd=cwd or project.channel, env=project.env, capture_output=True, text=True, check=True
+    )
     return {match.split(".")[0] for match in re.findall(r"\|\s+([\w.]+)$", done.stderr, re.MULTILINE)}
 
 
@@ -40,6 +43,15 @@ def test_a_no_op_imports_nothing_heavy_and_no_user_code(project, command):
     before = project.log()
     assert imported(project, *command) & HEAVY == set()
     assert project.log() == before
+
+
+def test_building_an_edited_asset_imports_neither_click_nor_user_code(project):
+    project.write("assets.py", HEADER + PROJECT)
+    for _ in range(2):
+        imported(project, "materialize", cwd=project.root)
+    project.edit('"n": [1]', '"n": [2]')
+    assert imported(project, "materialize", cwd=project.root) & {*HEAVY, "click"} == set()
+    assert project.value("a")["n"] == [2]
 
 
 def test_help_imports_nothing_heavy(project):

@@ -12,7 +12,10 @@ import pytest
 
 from assetbuild import __version__
 from assetbuild.cli import status
+from assetbuild.cli.building import BuildFlags
 from assetbuild.cli.entry import commands, main
+from assetbuild.cli.materialize import materialize_command
+from assetbuild.cli.quick import plain
 from assetbuild.errors import BusyError, DefinitionError, Problem
 
 
@@ -55,6 +58,40 @@ def test_help_lists_every_command(run):
     code, out, _ = run("--help")
     assert code == 0
     assert [name for name in commands.list_commands(click.Context(commands)) if f"\n  {name} " not in out] == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [[], ["-k"], ["--keep-going", "-j3"], ["--jobs=2", "-j4"], ["--no-wait"], ["--no-wait", "--wait"], ["-j4", "-k"]],
+)
+def test_what_is_understood_without_click_is_what_click_understands(words):
+    context = materialize_command.make_context("materialize", list(words))
+    flags = {name: value for name, value in context.params.items() if name in BuildFlags.__match_args__}
+    understood = plain(["materialize", *words])
+    assert understood is not None
+    assert BuildFlags(**understood[2]) == BuildFlags(**flags)
+    assert plain(["--project", ".", "materialize", *words]) == ("materialize", ".", understood[2])
+    assert (context.params["selection"], context.params["settings"], context.params["config_file"]) == ((), (), None)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["--project"],
+        ["--project", "nowhere", "materialize"],
+        ["status", "a"],
+        ["status", "-k"],
+        ["materialize", "a"],
+        ["materialize", "-n"],
+        ["materialize", "-j0"],
+        ["materialize", "-j", "2"],
+        ["materialize", "--frozen"],
+        ["materialize", "--json"],
+    ],
+)
+def test_all_else_is_left_to_click(words):
+    assert plain(words) is None
 
 
 def test_version(run):

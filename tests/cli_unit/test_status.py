@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from assetbuild.cli.status import cause_text, plan_lines, prediction_lines
+from assetbuild.cli.plans import cause_text, plan_lines, prediction_lines
 from assetbuild.plan.model import Cause, Plan, Step
 
 CONFIG = Cause("config", "minutes", "15", "30", "config minutes: 15 -> 30")
