@@ -131,7 +131,7 @@ class TestSayingItAgain:
     def test_imports_next_to_nothing(self, repeated):
         modules = repeated[50].modules
         assert "sqlite3" not in modules
-        assert "click" not in modules
+        assert "assetbuild.project" not in modules
         assert len(modules) <= 16, modules
         assert repeated[50].started == ()
 

@@ -48,10 +48,8 @@ def settle(project):
 
 
 def answers_at_once(project):
-    """Return whether the command answers without importing click."""
-    program = (
-        "import sys; from assetbuild.cli import main; main(['status']); sys.exit(7 if 'click' in sys.modules else 0)"
-    )
+    """Return whether the command answers without opening the project."""
+    program = "import sys; from assetbuild.cli import main; main(['status']); sys.exit(7 * ('sqlite3' in sys.modules))"
     command = [sys.executable, "-c", program]
     ran = subprocess.run(command, cwd=project.path("."), env=project.env, capture_output=True, text=True, check=False)
     if ran.returncode == 0:

@@ -1,46 +1,53 @@
-"""A worker's end of the pipe speaks as a Connection of the standard library does."""
+"""Whole messages go both ways, and the end of the other side is told."""
 
 from __future__ import annotations
 
-import os
+import socket
 import threading
-from multiprocessing.connection import Pipe
+from os import urandom
 
 import pytest
 
-from assetbuild.materialize.channel import Channel
+from assetbuild.materialize.channel import Channel, pipe
 
 
 @pytest.fixture
 def ends():
-    ours, theirs = Pipe()
-    descriptor = os.dup(theirs.fileno())
+    ours, theirs = (Channel(end.detach()) for end in socket.socketpair())
+    yield ours, theirs
     theirs.close()
-    yield ours, Channel(descriptor)
-    os.close(descriptor)
-    ours.close()
 
 
 @pytest.mark.parametrize("size", [0, 1, 16_000, 3_000_000])
 def test_messages_arrive_whole_both_ways(ends, size):
-    ours, channel = ends
-    message = os.urandom(size)
-    sender = threading.Thread(target=ours.send_bytes, args=(message,))  # a long one waits for its reader
-    sender.start()
-    assert channel.recv_bytes() == message
-    sender.join()
-    sender = threading.Thread(target=channel.send_bytes, args=(message,))
-    sender.start()
-    assert ours.recv_bytes() == message
-    sender.join()
+    message = urandom(size)
+    for sender, reader in (ends, ends[::-1]):
+        sending = threading.Thread(target=sender.send_bytes, args=(message,))  # a long one waits for its reader
+        sending.start()
+        assert reader.recv_bytes() == message
+        sending.join()
+    ends[0].close()
 
 
 def test_the_end_of_the_other_side_is_told(ends):
-    ours, channel = ends
+    ours, theirs = ends
+    assert not theirs.poll()
     ours.send_bytes(b"last")
     ours.close()
-    assert channel.recv_bytes() == b"last"
+    assert theirs.poll()
+    assert theirs.recv_bytes() == b"last"
+    assert theirs.poll()
     with pytest.raises(EOFError):
-        channel.recv_bytes()
+        theirs.recv_bytes()
     with pytest.raises(OSError, match=r"pipe|reset"):
-        channel.send_bytes(b"nobody")
+        theirs.send_bytes(b"nobody")
+
+
+def test_a_pipe_goes_one_way():
+    reader, writer = pipe()
+    writer.send_bytes(b"woken")
+    assert reader.recv_bytes() == b"woken"
+    writer.close()
+    with pytest.raises(EOFError):
+        reader.recv_bytes()
+    reader.close()
