@@ -26,6 +26,7 @@ from assetbuild.load.settings import Settings
 from assetbuild.materialize.handed import HandedOn
 from assetbuild.materialize.logs import mask_log
 from assetbuild.materialize.partitioned import by_partition, keys_of, window_of
+from assetbuild.materialize.surroundings import one_process
 from assetbuild.materialize.task import InputRef, OutputResult, Task, TaskResult
 from assetbuild.record.faults import reach
 from assetbuild.store.conversions import convert_table, describe, matches
@@ -196,15 +197,16 @@ def _load(given: InputRef, runtime: Runtime, asset: Asset) -> Any:
 def _call(asset: Asset, arguments: dict[str, Any]) -> Any:
     function = asset.definition.function
     positional = [arguments.pop(name) for name in _positional_only(function) if name in arguments]
+    yields = asset.definition.multi or (asset.definition.batch is not None and asset.definition.split_by is None)
     try:
-        returned = function(*positional, **arguments)
-        if inspect.iscoroutine(returned):
-            import asyncio  # noqa: PLC0415  # 80 ms, and only for an async asset
+        with one_process():
+            returned = function(*positional, **arguments)
+            if inspect.iscoroutine(returned):
+                import asyncio  # noqa: PLC0415  # 80 ms, and only for an async asset
 
-            returned = asyncio.run(returned)
-        yields = asset.definition.multi or (asset.definition.batch is not None and asset.definition.split_by is None)
-        if yields and isinstance(returned, types.GeneratorType):
-            returned = dict(iter(returned))
+                returned = asyncio.run(returned)
+            if yields and isinstance(returned, types.GeneratorType):
+                returned = dict(iter(returned))
     except BaseException as error:  # pytest.fail and trio.Cancelled are no Exceptions, and fail the asset too
         raise _NothingSaid from error
     return returned

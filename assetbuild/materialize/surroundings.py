@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from assetbuild.dataclass import dataclass
 
-__all__ = ["Environment", "Surroundings", "surroundings"]
+__all__ = ["Environment", "Surroundings", "one_process", "surroundings"]
 
 
 class Environment:
@@ -57,6 +57,29 @@ def surroundings(folder: Path) -> Iterator[None]:
     finally:
         os.chdir(before)
         environment.restore()
+
+
+@contextmanager
+def one_process() -> Iterator[None]:
+    """Go on in the process that came in: one that was forked in the block, and comes out of it too, ends there."""
+    own = os.getpid()
+    try:
+        yield
+    except BaseException as error:
+        if os.getpid() != own:
+            if not isinstance(error, SystemExit):
+                sys.excepthook(type(error), error, error.__traceback__)
+            _end()
+        raise
+    if os.getpid() != own:
+        _end()
+
+
+def _end() -> NoReturn:
+    with suppress(Exception):  # whatever the streams are by now
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(0)
 
 
 def _raw() -> Mapping[Any, Any]:

@@ -60,6 +60,24 @@ def test_a_worker_that_dies_fails_its_asset_with_the_reason_named(project, launc
         until(lambda: is_gone(int(project.path("child").read_text())), "a child process of the asset lives on")
 
 
+@pytest.mark.parametrize("jobs", ["0", "1"])
+@pytest.mark.parametrize(
+    ("body", "outcome"),
+    [
+        ("os.fork(); return 1", "built"),
+        ("return 1 if os.fork() else sys.exit(0)", "built"),
+        ("return 1 if os.fork() else 1 / 0", "built"),
+        ("os.fork(); raise ValueError", "failed"),
+    ],
+)
+def test_a_child_that_comes_out_of_the_function_too_goes_no_further(project, launcher, body, outcome, jobs):
+    project.assets(PROJECT.format(body=body))
+    ran = launcher.run(project, "materialize", "-j", jobs, "-k", "--json", exit_code=int(outcome == "failed"))
+    entries = {entry["asset"]: entry["outcome"] for entry in ran.json["assets"]}
+    assert (entries["bad"], entries["other"], entries["last"]) == (outcome, "built", "built")
+    assert sorted(project.log()) == ["bad", "last", "other"]
+
+
 def test_a_timeout_ends_the_asset_and_its_children_and_retries_count(project, launcher):
     body = "child(); signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(1000)"
     text = PROJECT.format(body=body).replace("@asset\ndef bad", "@asset(timeout=0.2, retries=1)\ndef bad")
