@@ -165,6 +165,8 @@ class WorkerPool:
             return self._end(worker, f"the worker cannot load the project: {said.reason}")
         if isinstance(said, Ready):
             worker.loaded += 1
+            for given in worker.given.values():
+                given.since = time.monotonic()
             return []
         given = worker.given[number]
         if isinstance(said, Began):
@@ -198,8 +200,10 @@ class WorkerPool:
         beside = [given.task.asset for given in worker.given.values()]
         if len(beside) > 1:
             error += f"; in it ran, in threads, {', '.join(sorted(beside))}"
-        result = TaskResult(0.0, error=error, is_own=False)
-        ended: list[Said] = [(given.handle, result) for given in worker.given.values()]
+        now = time.monotonic()
+        ended: list[Said] = [
+            (given.handle, TaskResult(now - given.since, error=error, is_own=False)) for given in worker.given.values()
+        ]
         if waited is not None:
             self.start(waited.handle, waited.task, None)
             ended.append((waited.handle, Began()))

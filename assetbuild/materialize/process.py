@@ -31,10 +31,12 @@ class Given:
     task: Task
     timeout_s: float | None
     deadline: float | None = None
+    since: float = 0.0
 
     def begin(self) -> None:
         """Start the clock: loading the project took no time of the asset's."""
-        self.deadline = None if self.timeout_s is None else time.monotonic() + self.timeout_s
+        self.since = time.monotonic()
+        self.deadline = None if self.timeout_s is None else self.since + self.timeout_s
 
 
 @dataclass(slots=True, eq=False)
@@ -82,7 +84,7 @@ class WorkerProcess:
         """Give it a task."""
         self._number += 1
         self.is_used = True
-        given.deadline = None
+        given.since, given.deadline = time.monotonic(), None
         self.given[self._number] = given
         self.remember(ref.object for ref in given.task.inputs if ref.object)
         self._send((self._number, given.task))
@@ -110,6 +112,7 @@ class WorkerProcess:
         """Note that it is done with a task, and goes on with the one that was given ahead."""
         begun, self.ahead = self.ahead, None
         if begun is not None:
+            begun.since = time.monotonic()
             self.given[self._number] = begun
             self.remember(ref.object for ref in begun.task.inputs if ref.object)
         return begun

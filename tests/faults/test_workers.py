@@ -86,6 +86,7 @@ def test_a_timeout_ends_the_asset_and_its_children_and_retries_count(project, la
     (bad,) = (entry for entry in ran.json["assets"] if entry["asset"] == "bad")
     assert (bad["outcome"], bad["attempts"]) == ("failed", 2)
     assert "0.2" in bad["error"]
+    assert bad["seconds"] >= 0.2
     assert project.log().count("bad") == 2
     until(lambda: is_gone(int(project.path("child").read_text())), "a child process of the asset lives on")
 
