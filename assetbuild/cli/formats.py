@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
@@ -21,7 +20,6 @@ __all__ = [
     "one_line",
     "padded",
     "size",
-    "size_bytes",
     "timestamp",
 ]
 
@@ -85,17 +83,6 @@ def size(size_bytes: float) -> str:
         if abs(size_bytes) < 999.5 or unit == "TB":  # noqa: PLR2004
             break
     return f"{size_bytes:.1f} {unit}" if abs(size_bytes) < 9.95 else f"{size_bytes:,.0f} {unit}"  # noqa: PLR2004
-
-
-def size_bytes(text: str) -> int:
-    """Return the bytes that ``2GB``, ``1.5 TB``, ``500 MiB`` or ``1000`` mean; raise ValueError for other text."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?(?:([kmgt])(i?)b?|b)?", text.strip().lower())
-    if match is None:
-        message = f"{text!r} is no size: write bytes, or text such as '2GB'"
-        raise ValueError(message)
-    number, unit, binary = match.groups()
-    power = " kmgt".index(unit) if unit else 0
-    return int(float(number) * (1024 if binary else 1000) ** power)
 
 
 def timestamp(epoch_s: float) -> str:

@@ -6,9 +6,10 @@ import sys
 
 import click
 
-from assetbuild.cli.formats import counted, size, size_bytes
+from assetbuild.cli.formats import counted, size
 from assetbuild.cli.options import json_option, open_project, selection_argument, yes_option
 from assetbuild.cli.terminal import Cell, Terminal
+from assetbuild.declare.sizes import size_bytes
 from assetbuild.materialize.upkeep import GcReport
 
 __all__ = ["accept_command", "clean_command", "gc_command", "gc_lines"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 import types
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +10,7 @@ from typing import Any, overload
 from assetbuild.declare.collect import caller_origin, declare
 from assetbuild.declare.definitions import AssetDefinition, Origin, Out
 from assetbuild.declare.keys import asset_key
+from assetbuild.declare.sizes import size_bytes
 
 __all__ = ["asset", "described", "multi_asset"]
 
@@ -283,13 +283,11 @@ def _key(key: Key, problems: list[str]) -> str:
 def _bytes(memory: int | str | None, problems: list[str]) -> int:
     if memory is None:
         return 0
-    if isinstance(memory, int) and memory >= 0:
-        return memory
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kMGT]?)i?B?\s*", memory) if isinstance(memory, str) else None
-    if match is None:
-        problems.append(f"memory={memory!r} is no size: write bytes, or text such as '2 GB'")
+    try:
+        return size_bytes(str(memory))
+    except ValueError as error:
+        problems.append(f"memory: {error}")
         return 0
-    return int(float(match[1]) * 1024 ** " kMGT".index(match[2] or " "))
 
 
 def _batch(batch: Any, split_by: Any, partitions: Any, problems: list[str]) -> int | None:

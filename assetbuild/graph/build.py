@@ -307,6 +307,8 @@ class _GraphBuilder:
         suffix = next((other for other in known if other.endswith(f"/{key}")), None)
         if suffix is not None:
             near, advice = suffix, f'Name the key: Annotated[..., Input("{suffix}")].'
+        elif key == "context":
+            advice = "For the context of the call, annotate it: 'context: Context'."
         facts = [("by", where), ("declared", declared)] + ([("closest", near)] if near else [])
         self.problem(
             f"{_name(definition)} reads {key!r}, which is not declared", definition.origin, *facts, advice=advice

@@ -197,3 +197,22 @@ def test_definitions_without_any_asset(project):
     ran = project.run("materialize", exit_code=None)
     assert ran.exit_code in {0, 2}
     assert "no asset" in ran.text.lower()
+
+
+@pytest.mark.parametrize("memory", ["'2 XB'", "-5", "'lots'", "True"])
+def test_memory_that_is_no_size_is_named(project, memory):
+    project.assets(f"@asset(memory={memory})\ndef a() -> int:\n    return 1")
+    text = project.refuse("status")
+    assert "is no size: write bytes, or text such as '500 MB' or '2 GiB'" in text
+    assert PLACE in text
+
+
+@pytest.mark.parametrize("memory", ["1000", "'1KB'", "'1 kb'", "'1.5 GiB'", "'2G'"])
+def test_memory_may_be_written_as_people_do(project, memory):
+    project.assets(f"@asset(memory={memory})\ndef a() -> int:\n    return 1")
+    assert project.status() == {"a": "missing"}
+
+
+def test_a_context_that_is_not_annotated_is_told_how(project):
+    project.assets("@asset\ndef a(context) -> int:\n    return 1")
+    assert "annotate it: 'context: Context'" in project.refuse("status")
