@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TextIO
 
 from assetbuild.cli.formats import none_listed
 from assetbuild.cli.progress import BuildLines, summary_lines
@@ -39,7 +38,8 @@ class BuildFlags:
 def build(terminal: Terminal, project: Project, selection: tuple[str, ...], options: BuildFlags) -> int:
     """Build a selection, and return the exit code."""
     with ExitStack() as stack:
-        watcher = _Watcher(terminal, is_live=_may_be_live(terminal, options), events=_opened(options.events, stack))
+        events = None if options.events is None else _EventsFile(options.events, stack)
+        watcher = _Watcher(terminal, is_live=_may_be_live(terminal, options), events=events)
         stack.callback(watcher.close)
         report = project.materialize(
             selection,
@@ -58,6 +58,9 @@ def build(terminal: Terminal, project: Project, selection: tuple[str, ...], opti
         terminal.json(report.as_json())
     is_empty = report.status == "success" and not len(report.assets)
     terminal.print(*(none_selected(project, selection, options) if is_empty else summary_lines(terminal, report)))
+    if events is not None and events.lost:
+        terminal.note(f"cannot write the events: {events.lost}")
+        return report.exit_code or 1
     return report.exit_code
 
 
@@ -69,7 +72,7 @@ def none_selected(project: Project, selection: tuple[str, ...], options: BuildFl
 class _Watcher:
     """Shows events: as lines, and from the first asset that starts as a live view where there is a terminal."""
 
-    def __init__(self, terminal: Terminal, *, is_live: bool, events: TextIO | None) -> None:
+    def __init__(self, terminal: Terminal, *, is_live: bool, events: _EventsFile | None) -> None:
         self._terminal = terminal
         self._lines = BuildLines(terminal)
         self._may_be_live = is_live
@@ -85,8 +88,7 @@ class _Watcher:
             self._show, self._close, self._may_be_live = view, view.close, False
         self._show(event)
         if self._events is not None:
-            self._events.write(event.as_line() + "\n")
-            self._events.flush()
+            self._events.write(event)
 
     def close(self) -> None:
         """End the view."""
@@ -102,11 +104,24 @@ def _may_be_live(terminal: Terminal, options: BuildFlags) -> bool:
     return terminal.is_terminal
 
 
-def _opened(events: Path | None, stack: ExitStack) -> TextIO | None:
-    if events is None:
-        return None
-    try:
-        return stack.enter_context(events.open("w", encoding="utf-8"))
-    except OSError as error:
-        problem = Problem(f"cannot write {str(events)!r}: {error.strerror}", advice="Name another file for --events.")
-        raise UsageError(problem) from error
+class _EventsFile:
+    """Where events are written as lines; when that fails, the build goes on without."""
+
+    def __init__(self, path: Path, stack: ExitStack) -> None:
+        try:
+            self._file = path.open("wb", buffering=0)
+        except OSError as error:
+            problem = Problem(f"cannot write {str(path)!r}: {error.strerror}", advice="Name another file for --events.")
+            raise UsageError(problem) from error
+        stack.callback(self._file.close)
+        self.lost = ""
+
+    def write(self, event: Event) -> None:
+        if self.lost:
+            return
+        left = memoryview(f"{event.as_line()}\n".encode())
+        try:
+            while left:
+                left = left[self._file.write(left) :]
+        except OSError as error:
+            self.lost = error.strerror or str(error)

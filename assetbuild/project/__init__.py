@@ -212,9 +212,10 @@ class Project:
             return describe_asset(key, facts, step, statuses)
 
     def runs(self, limit: int | None = 50) -> list[RunRow]:
-        """Return past runs, newest first."""
-        with self._opened.record() as record:
-            return record.runs(limit)
+        """Return past runs and those that go on, newest first."""
+        from assetbuild.project.history import runs  # noqa: PLC0415  # only for this command
+
+        return runs(self._opened, limit)
 
     def log(self, run: str = "last", asset: str | None = None) -> list[AssetLog]:
         """Return what the assets of a run wrote; ``run`` is an id, the beginning of one, or ``last``.

@@ -1,16 +1,20 @@
-"""What the assets of a past run wrote, and how they ended."""
+"""What ran and runs, what its assets wrote, and how they ended."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from assetbuild.dataclass import dataclass
+from assetbuild.dataclass import dataclass, replace
 from assetbuild.errors import Problem, UsageError, closest
 from assetbuild.materialize.logs import captured_output
 from assetbuild.project.opened import Opened
+from assetbuild.record.lock import is_running
 from assetbuild.record.model import RunRow
+from assetbuild.record.state import Record
 
-__all__ = ["AssetLog", "logs"]
+__all__ = ["AssetLog", "logs", "runs"]
+
+_LAST = frozenset({"last", "latest"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,21 +28,25 @@ class AssetLog:
     text: str
 
 
+def runs(opened: Opened, limit: int | None) -> list[RunRow]:
+    """Return past runs and those that go on, newest first."""
+    folder = opened.settings.state_folder
+    with opened.record() as record:
+        rows = record.runs(limit)
+        dead = {row.run_id for row in rows if row.status == "running" and not is_running(folder, row.run_id)}
+        if dead:  # it may have ended meanwhile, which it records first
+            rows = record.runs(limit)
+    return [replace(row, status="killed") if row.status == "running" and row.run_id in dead else row for row in rows]
+
+
 def logs(opened: Opened, run: str, asset: str | None) -> list[AssetLog]:
     """Return what the assets of a run wrote; raises UsageError for an unknown run, and an asset that did not run."""
+    settings = opened.settings
     with opened.record() as record:
-        runs = record.runs()
-        if asset is not None and run in {"last", "latest"}:  # the last run in which that asset did anything
-            runs = [
-                row
-                for row in runs
-                if any(row.run_id == past.run_id for past in record.materializations(asset=asset, limit=1))
-            ]
-        run_id = _run_id(run, runs)
+        run_id = _run_id(run, record.runs()) if asset is None or run not in _LAST else _last(asset, record)
         rows = [row for row in reversed(record.materializations(run_id=run_id)) if asset is None or row.asset == asset]
     if asset is not None and not rows:
         raise UsageError(Problem(f"asset {asset!r} did not run in run {run_id}", (), "See 'assetbuild runs'."))
-    settings = opened.loaded().settings
     return [
         AssetLog(
             row.asset,
@@ -51,8 +59,15 @@ def logs(opened: Opened, run: str, asset: str | None) -> list[AssetLog]:
     ]
 
 
+def _last(asset: str, record: Record) -> str:
+    """Return the last run in which an asset did anything."""
+    for past in record.materializations(asset=asset, limit=1):
+        return past.run_id
+    raise UsageError(Problem(f"asset {asset!r} has not run yet, or runs still", (), "See 'assetbuild list'."))
+
+
 def _run_id(run: str, runs: Sequence[RunRow]) -> str:
-    if run in {"last", "latest"} and runs:
+    if run in _LAST and runs:
         return runs[0].run_id
     found = [row.run_id for row in runs if row.run_id.startswith(run)]
     if len(found) == 1 or run in found:

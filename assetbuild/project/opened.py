@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assetbuild.errors import Problem, RecordError, UsageError
+from assetbuild.load.settings import Settings, read_settings
 from assetbuild.load.stage import Stage, load_stage
 from assetbuild.plan.facts import Facts
 from assetbuild.plan.keys import KeySets
@@ -130,12 +131,17 @@ class Opened:
 
     @contextmanager
     def record(self) -> Iterator[Record]:
-        """Give the record alone, to read."""
-        record = Record.read(self.loaded().settings.state_folder / "state.db")
+        """Give the record alone, to read; whether the definitions load makes no difference."""
+        record = Record.read(self.settings.state_folder / "state.db")
         try:
             yield record
         finally:
             record.close()
+
+    @property
+    def settings(self) -> Settings:
+        """The settings, which are there even where the definitions do not load."""
+        return read_settings(self.root) if self._stage is None else self._stage.settings
 
     @property
     def _pinned(self) -> Stage | None:

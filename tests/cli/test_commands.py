@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import pytest
 
@@ -74,6 +75,23 @@ def test_runs_and_logs_tell_the_history(built):
     assert "reading" in built.run("logs", first, "a").stdout
     assert "reading" not in built.run("logs", first, "b").stdout
     built.refuse("logs", "no-such-run")
+    assert "asset 'nobody' has not run yet" in built.refuse("logs", "last", "nobody")
+
+
+def test_runs_and_logs_tell_the_history_of_code_that_does_not_load(built):
+    built.edit("len(a)", "len(a")
+    built.refuse("status")
+    assert "success" in built.run("runs").stdout
+    assert "reading" in built.run("logs", "last", "a").stdout
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+def test_a_build_goes_on_when_its_events_cannot_be_written(built):
+    built.edit("len(a)", "len(a) + 1")
+    ran = built.run("materialize", "--events", "/dev/full", exit_code=1)
+    assert "cannot write the events: No space left on device" in ran.stderr
+    assert "1 built" in ran.stdout
+    assert built.build() == {}
 
 
 def test_a_no_op_leaves_the_store_alone(built):

@@ -67,6 +67,14 @@ def test_ctrl_c_keeps_what_is_finished_and_prints_the_report(paused, to_group):
     assert project.values() == {"a": 1, "b": 2, "c": 3}
 
 
+def test_runs_call_a_build_killed_that_is_gone(paused):
+    project, process, _ = paused
+    assert project.run("runs", "--json").json["runs"][0]["status"] == "running"
+    process.kill()
+    process.wait()
+    assert project.run("runs", "--json").json["runs"][0]["status"] == "killed"
+
+
 def test_ctrl_c_reaches_an_asset_that_runs_inside_the_command(project):
     project.assets(PROJECT)
     gate = project.gate("b")
