@@ -22,7 +22,16 @@ from assetbuild.load.settings import Settings
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-__all__ = ["MASK", "ConfigValues", "ResolvedConfig", "config_section", "gather", "resolve", "secret_texts", "validate"]
+__all__ = [
+    "MASK",
+    "ConfigValues",
+    "ResolvedConfig",
+    "config_section",
+    "configure",
+    "gather",
+    "secret_texts",
+    "validate",
+]
 
 
 MASK = "**********"
@@ -61,13 +70,31 @@ def section_names(graph: Graph) -> Mapping[str, str]:
     return {name: name for name in every}
 
 
+def configure(settings: Settings, config_file: Path | None, assignments: Sequence[str], graph: Graph) -> ResolvedConfig:
+    """Merge the three origins of config values and check them; raise UsageError with every problem found."""
+    problems: list[Problem] = []
+    resolved = _resolve(graph, _merge(settings, config_file, assignments, graph, problems), problems)
+    if problems:
+        raise UsageError(*problems)
+    return resolved
+
+
 def gather(settings: Settings, config_file: Path | None, assignments: Sequence[str], graph: Graph) -> ConfigValues:
     """Merge the three origins of config values; raise UsageError with every problem of form."""
+    problems: list[Problem] = []
+    values = _merge(settings, config_file, assignments, graph, problems)
+    if problems:
+        raise UsageError(*problems)
+    return values
+
+
+def _merge(
+    settings: Settings, config_file: Path | None, assignments: Sequence[str], graph: Graph, problems: list[Problem]
+) -> ConfigValues:
     sections = section_names(graph)
     tables: dict[str, dict[str, Any]] = {}
     places: dict[tuple[str, str], tuple[str | None, int | None]] = {}
     texts: dict[tuple[str, str], str] = {}
-    problems: list[Problem] = []
 
     def take(section: str, said: Mapping[str, Any], file: str | None, line: Any) -> None:
         if section not in sections:
@@ -100,14 +127,10 @@ def gather(settings: Settings, config_file: Path | None, assignments: Sequence[s
             continue
         take(section, _nested(key, _value(text), tables.get(section, {})), f"--set {assignment}", lambda _key: None)
         texts[section, key] = text
-    if problems:
-        raise UsageError(*problems)
     return ConfigValues(tables, texts, places, settings.root)
 
 
-def resolve(graph: Graph, values: ConfigValues) -> ResolvedConfig:
-    """Check every asset's config; raise UsageError with every problem found."""
-    problems: list[Problem] = []
+def _resolve(graph: Graph, values: ConfigValues, problems: list[Problem]) -> ResolvedConfig:
     raw: dict[str, dict[str, Any]] = {}
     parts: dict[str, dict[str, Shown]] = {}
     secrets: set[str] = set()
@@ -118,8 +141,6 @@ def resolve(graph: Graph, values: ConfigValues) -> ResolvedConfig:
         table, said = checked[id(asset.definition)]
         if table or said:  # most assets take none
             raw[key], parts[key] = table, said
-    if problems:
-        raise UsageError(*problems)
     return ResolvedConfig(raw, parts, frozenset(secrets))
 
 

@@ -195,7 +195,7 @@ def _load(  # noqa: PLR0913  # as load_stage
         follower.importing(settings)
     # Imported here: with a manifest none of it is needed.
     from assetbuild.load.compiled import compiled_by, homes_of, keep_compiled  # noqa: PLC0415
-    from assetbuild.load.config import resolve  # noqa: PLC0415
+    from assetbuild.load.config import configure  # noqa: PLC0415
     from assetbuild.load.definitions import load_definitions  # noqa: PLC0415
     from assetbuild.load.reads import tracing, untraced  # noqa: PLC0415
     from assetbuild.load.recipes import Recipes  # noqa: PLC0415
@@ -214,7 +214,7 @@ def _load(  # noqa: PLR0913  # as load_stage
             compiled = compiled_by(definitions.importer)
             if follower is not None:
                 follower.imported(settings, _sources(definitions), compiled, graph)
-        config = resolve(graph, gather(settings, config_file, assignments, graph))
+        config = configure(settings, config_file, assignments, graph)
         last_recipes = None if last is None else last.recipes
         recipes = Recipes(settings, definitions, io_managers, config, last=last_recipes, sparing=sparing)
         is_whole = _is_whole(recipes, graph) if config_file is None and not assignments else False

@@ -115,6 +115,14 @@ def test_bad_config_values(project, settings, line, named):
     assert "pydantic" not in text
 
 
+def test_every_problem_of_the_config_is_reported_at_once(project):
+    project.assets(CONFIGURED)
+    project.write("assetbuild.toml", '[config.total]\nlow = "many"\nhihg = 2\n\n[config.nothing]\nlow = 1\n')
+    text = project.refuse("status", "--set", "no-sign")
+    assert [text.count(f"assetbuild.toml:{line}\n") for line in (2, 3, 5)] == [1, 1, 1]
+    assert "--set no-sign" in text
+
+
 @pytest.mark.parametrize("settings", ["", "[config.total]\nhigh = 2\n"])
 def test_required_config_that_is_not_set(project, settings):
     project.assets(CONFIGURED)
