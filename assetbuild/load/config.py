@@ -6,10 +6,11 @@ Out: the values that the asset function gets, and their version, one part per ke
 from __future__ import annotations
 
 import json
+import os
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from assetbuild.dataclass import dataclass
 from assetbuild.errors import Problem, UsageError, closest
@@ -29,13 +30,15 @@ __all__ = [
     "config_section",
     "configure",
     "gather",
-    "secret_texts",
+    "secrets_of",
     "validate",
 ]
 
 
 MASK = "**********"
 """What is shown in place of a secret."""
+_MASKED_LENGTH: Final = 6
+"""Shorter values of variables stay: '1' or 'dev' would be masked wherever a log has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,24 +181,33 @@ def _resolve_one(
             Problem(f"config of {section!r}: {type(error).__name__}: {error}", (), "", *values_place(values, section))
         )
         return {}, {}
-    secrets.update(secret_texts(config))
+    secrets.update(_secret_texts(config))
     return table, dict(_parts(config, ""))
 
 
-def secret_texts(model: Any) -> Iterator[str]:
+def secrets_of(config: Any, variables: Iterable[str]) -> tuple[str, ...]:
+    """Return what may not stand in an asset's log: secrets of its config, values of the variables that it reads."""
+    found = {text for text in _secret_texts(config) if text}
+    values = (os.environ.get(name, "") for name in variables)
+    # A folder such as HOME is no secret, and stands in every traceback.
+    found.update(value for value in values if len(value) >= _MASKED_LENGTH and not os.path.lexists(value))
+    return tuple(sorted(found, key=lambda text: (-len(text), text)))  # one may be the beginning of another
+
+
+def _secret_texts(model: Any) -> Iterator[str]:
     """Yield the secrets in a config object as text, also those in nested models and containers."""
     if hasattr(model, "get_secret_value"):
         secret = model.get_secret_value()
         yield secret if isinstance(secret, str) else bytes(secret).decode(errors="replace")
     elif hasattr(type(model), "model_fields"):
         for name in type(model).model_fields:
-            yield from secret_texts(getattr(model, name))
+            yield from _secret_texts(getattr(model, name))
     elif isinstance(model, Mapping):
         for value in model.values():
-            yield from secret_texts(value)
+            yield from _secret_texts(value)
     elif isinstance(model, (list, tuple, set, frozenset)):
         for value in model:
-            yield from secret_texts(value)
+            yield from _secret_texts(value)
 
 
 def values_place(values: ConfigValues, section: str) -> tuple[str | None, int | None]:

@@ -10,7 +10,7 @@ import inspect
 import sys
 import time
 import types
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -66,22 +66,25 @@ def run_task(
 ) -> TaskResult:
     """Run one task to its end; whatever goes wrong in the user's code or data becomes the result's error.
 
-    ``on_secrets`` hears of the secrets in the asset's config before the function is called.
+    ``on_secrets`` hears of the secrets that the asset is given before its function is called.
     """
     asset = runtime.graph.assets[task.asset]
     metadata: Mapping[str, Mapping[str, Any]] = {}
-    secrets: list[str] = []
+    secrets: tuple[str, ...] = ()
+    config: Any = None
     began = time.perf_counter()
     try:
         arguments = {given.parameter: _load(given, runtime, asset) for given in task.inputs}
         if asset.config_class is not None and asset.config_parameter is not None:
-            from assetbuild.load.config import secret_texts, validate  # noqa: PLC0415  # few assets have a config
+            from assetbuild.load.config import validate  # noqa: PLC0415  # few assets have a config
 
             arguments[asset.config_parameter] = config = validate(asset.config_class, task.config)
-            # The longest first: one may be the beginning of another.
-            secrets.extend(sorted(filter(None, secret_texts(config)), key=len, reverse=True))
+        if config is not None or task.env:
+            from assetbuild.load.config import secrets_of  # noqa: PLC0415
+
+            secrets = secrets_of(config, task.env)
             if secrets:
-                on_secrets(tuple(secrets))
+                on_secrets(secrets)
         if asset.context_parameter is not None:
             context = Context(
                 asset_key=task.asset,
@@ -387,7 +390,7 @@ def _size(path: Path) -> int:
     return path.stat().st_size
 
 
-def _masked(text: str, secrets: list[str]) -> str:
+def _masked(text: str, secrets: Sequence[str]) -> str:
     if secrets:
         from assetbuild.load.config import MASK  # noqa: PLC0415  # imported when the config was checked
 

@@ -82,6 +82,7 @@ class Task:
     """One call of an asset function: for which asset, with which inputs, and where its output text goes.
 
     ``partition`` is the key of a call for one partition; a call for several has them in ``partitions``, in key order.
+    ``env`` are the environment variables that it is known to read.
     """
 
     asset: str
@@ -94,6 +95,7 @@ class Task:
     has_timeout: bool = False
     partitions: tuple[str, ...] = ()
     in_thread: bool = False
+    env: tuple[str, ...] = ()
 
 
 @_pickled_as_call

@@ -115,6 +115,25 @@ def test_secrets_are_masked_when_the_build_is_interrupted(project):
     check_nowhere(project, "hunter2")
 
 
+@pytest.mark.parametrize("end", ["return 1", "raise ValueError(os.environ['SHOP_TOKEN'])", "os._exit(3)"])
+def test_values_of_variables_are_masked(project, end):
+    project.assets(
+        f"""
+import os
+
+@asset(env=["SHOP_KEY", "STAGE", "HERE"])
+def reads() -> int:
+    print(*(os.environ.get(name) for name in ("SHOP_KEY", "STAGE", "HERE")), os.environ["SHOP_TOKEN"], flush=True)
+    {end}
+"""
+    )
+    env = {"SHOP_KEY": "hunter2-key", "SHOP_TOKEN": "hunter2", "STAGE": "dev", "HERE": str(project.path("."))}
+    ran = project.run("materialize", **env, exit_code=0 if end == "return 1" else 1)
+    assert "hunter2" not in ran.stdout
+    assert f"{MASK} dev {env['HERE']} {MASK}\n" in project.run("logs", "last", "reads").stdout
+    check_nowhere(project, "hunter2")
+
+
 def check_nowhere(project, text):
     kept = [path for path in project.path(".assetbuild").rglob("*") if path.is_file()]
     assert any(path.suffix == ".log" for path in kept)
