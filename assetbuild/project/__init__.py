@@ -168,13 +168,19 @@ class Project:
         listen = on_event if on_event is not None else lambda _event: None
         return build(planning, BuildOptions(jobs, keep_going, listen, pool, cancel), wait=wait)
 
-    def load(self, key: str, type: str | None = None, *, partition: str | None = None) -> Any:  # noqa: A002  # reads best at the call
+    def load(
+        self,
+        key: str,
+        type: type[Any] | str | None = None,  # noqa: A002  # reads best at the call
+        *,
+        partition: str | None = None,
+    ) -> Any:
         """Return the value of an asset as it is materialized now.
 
-        ``type`` names a type to load it as, such as ``"pandas.DataFrame"`` or ``"polars.LazyFrame"``. Of an asset with
+        ``type`` is a type to load it as, ``pandas.DataFrame``, or its name, ``"pandas.DataFrame"``. Of an asset with
         partitions it is one table of all that are built, or the value of one ``partition``.
 
-        Raises UsageError for an unknown or never built asset or partition.
+        Raises UsageError for an unknown or never built asset or partition, and for a type that the value cannot be.
         """
         from assetbuild.project.values import load_value  # noqa: PLC0415  # no command needs it
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from assetbuild.errors import Problem, UsageError
+from assetbuild.graph.annotations import read_annotation
 from assetbuild.plan.facts import Facts
 from assetbuild.project.opened import Opened
 from assetbuild.project.planning import Planning, asset_key
@@ -13,8 +14,17 @@ from assetbuild.store.io import InputContext
 __all__ = ["load_value"]
 
 
-def load_value(opened: Opened, key: str, load: str | None, partition: str | None) -> Any:
+def load_value(opened: Opened, key: str, wanted: type[Any] | str | None, partition: str | None) -> Any:
     """Return the value of an asset, of one of its partitions, or of all of them; ``Project.load`` tells more."""
+    load = wanted if wanted is None or isinstance(wanted, str) else read_annotation(wanted, {}).load
+    try:
+        return _load(opened, key, load, partition)
+    except TypeError as error:  # the value is no table, or no library has such a type
+        advice = 'Ask for a type that it can be, such as "pandas.DataFrame", or for none.'
+        raise UsageError(Problem(f"asset {key!r}: {error}", (), advice)) from error
+
+
+def _load(opened: Opened, key: str, load: str | None, partition: str | None) -> Any:
     with opened.facts() as facts:
         asset = facts.graph.assets[asset_key(key, facts.graph)]
         if partition is None and asset.partitions is not None:
