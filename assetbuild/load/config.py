@@ -18,7 +18,7 @@ from assetbuild.fingerprint.encoding import digest
 from assetbuild.fingerprint.recipe import Shown
 from assetbuild.graph.model import Asset, Graph
 from assetbuild.graph.places import relative_place
-from assetbuild.load.settings import Settings
+from assetbuild.load.settings import Settings, line_of_error, line_of_table
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -50,6 +50,9 @@ class ConfigValues:
     """The raw text of ``--set`` values by (section, key), for fields that want text though it looks like a number."""
     places: Mapping[tuple[str, str], tuple[str | None, int | None]]
     root: Path
+
+
+_MEND: Final = "Mend the value."
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +123,14 @@ def _merge(
         file = settings.place("config", section)[0]
         take(section, said, file, lambda key, s=section: settings.place("config", s, *([key] if key else []))[1])
     if config_file is not None:
-        for section, said in _config_file(config_file).items():
-            take(section, said, str(config_file), lambda _key: None)
+        text, every = _config_file(config_file)
+        for section, said in every.items():
+            take(
+                section,
+                said,
+                str(config_file),
+                lambda key, s=section: line_of_table(text, [s, *([key] if key else [])]),
+            )
     for assignment in assignments:
         try:
             section, key, text = _assignment(assignment, sections)
@@ -178,7 +187,9 @@ def _resolve_one(
             return {}, {}
     except Exception as error:  # noqa: BLE001  # a user's validator may raise anything
         problems.append(
-            Problem(f"config of {section!r}: {type(error).__name__}: {error}", (), "", *values_place(values, section))
+            Problem(
+                f"config of {section!r}: {type(error).__name__}: {error}", (), _MEND, *values_place(values, section)
+            )
         )
         return {}, {}
     secrets.update(_secret_texts(config))
@@ -241,7 +252,7 @@ def _validation_problems(error: Any, asset: Asset, section: str, values: ConfigV
         else:
             headline = f"config key {path!r} of {section!r}: {found['msg'][:1].lower()}{found['msg'][1:]}"
             # The value is not shown: it may be a secret.
-            advice = "Mend the value."
+            advice = _MEND
         if file is None:
             file, line = relative_place(asset.origin, values.root)
         yield Problem(headline, tuple(facts), advice, file, line)
@@ -302,18 +313,22 @@ def _canonical(value: Any) -> tuple[Any, bool]:
     return [type(value).__qualname__, text], False
 
 
-def _config_file(path: Path) -> dict[str, Mapping[str, Any]]:
+def _config_file(path: Path) -> tuple[str, dict[str, Mapping[str, Any]]]:
+    """Return the text of a config file and the tables in it."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise UsageError(Problem(f"the config file cannot be read: {error.strerror}", file=str(path))) from error
+        raise UsageError(
+            Problem(f"the config file cannot be read: {error.strerror}", (), "Correct the path of --config.", str(path))
+        ) from error
     except UnicodeDecodeError as error:
-        raise UsageError(Problem("the config file is not UTF-8 text", file=str(path))) from error
+        raise UsageError(Problem("the config file is not UTF-8 text", (), "Save it as UTF-8.", str(path))) from error
     try:
         said = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
     except ValueError as error:
         kind = "JSON" if path.suffix == ".json" else "TOML"
-        raise UsageError(Problem(f"the config file is not valid {kind}: {error}", file=str(path))) from error
+        headline = f"the config file is not valid {kind}: {error}"
+        raise UsageError(Problem(headline, (), "Correct the line.", str(path), line_of_error(error))) from error
     if not isinstance(said, dict) or not all(isinstance(table, dict) for table in said.values()):
         wrong = (
             next((key for key, table in said.items() if not isinstance(table, dict)), "")
@@ -326,9 +341,10 @@ def _config_file(path: Path) -> dict[str, Mapping[str, Any]]:
                 (),
                 "Write [ASSET], then KEY = VALUE.",
                 str(path),
+                line_of_table(text, [str(wrong)]),
             )
         )
-    return said
+    return text, said
 
 
 def _assignment(assignment: str, sections: Mapping[str, str]) -> tuple[str, str, str]:

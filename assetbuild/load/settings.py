@@ -19,7 +19,7 @@ from typing import Any
 from assetbuild.dataclass import dataclass, field
 from assetbuild.errors import Problem, ProjectNotFoundError, UsageError, closest
 
-__all__ = ["Settings", "find_root", "line_of_table", "read_settings"]
+__all__ = ["Settings", "find_root", "line_of_error", "line_of_table", "read_settings"]
 
 _KEYS: dict[str, type | tuple[type, ...]] = {
     "definitions": list,
@@ -119,6 +119,12 @@ def line_of_table(text: str, path: list[str]) -> int | None:
     return best
 
 
+def line_of_error(error: ValueError) -> int | None:
+    """Return the line that the error of a TOML or JSON parser names; None where it names none."""
+    match = re.search(r"\bline (\d+)", str(error))
+    return int(match[1]) if match else None
+
+
 def _parts(dotted: str) -> list[str]:
     return [part.strip("\"'") for part in re.findall(r""""[^"]*"|'[^']*'|[^.\s]+""", dotted)]
 
@@ -143,7 +149,9 @@ def _text(path: Path) -> str:
     try:
         return path.read_bytes().decode()
     except OSError as error:
-        raise UsageError(Problem(f"the settings cannot be read: {error.strerror}", file=str(path))) from error
+        raise UsageError(
+            Problem(f"the settings cannot be read: {error.strerror}", (), "Check its permissions.", str(path))
+        ) from error
     except UnicodeDecodeError as error:
         raise UsageError(
             Problem("the settings are not UTF-8 text", file=str(path), advice="Save it as UTF-8.")
@@ -157,9 +165,8 @@ def _toml(path: Path) -> tuple[str, dict[str, Any]]:
     try:
         return text, tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        match = re.search(r"at line (\d+)", str(error))
-        line = int(match[1]) if match else None
-        raise UsageError(Problem(f"the settings are not valid TOML: {error}", file=path.name, line=line)) from error
+        headline = f"the settings are not valid TOML: {error}"
+        raise UsageError(Problem(headline, (), "Correct the line.", path.name, line_of_error(error))) from error
 
 
 def _problems(said: dict[str, Any], file: Path, text: str, table: str) -> list[Problem]:

@@ -166,6 +166,22 @@ def test_bad_config_files(project):
 
 
 @pytest.mark.parametrize(
+    ("name", "text", "line"),
+    [
+        ("bad.toml", "[total]\nlow = \n", 2),
+        ("bad.json", '{"total":\n {]}', 2),
+        ("key.toml", "# Limits.\n[total]\nlow = 1\nhihg = 2\n", 4),
+        ("table.toml", "[total]\nlow = 1\n\n[totl]\nlow = 1\n", 4),
+        ("plain.toml", "# Limits.\nlow = 1\n", 2),
+    ],
+)
+def test_a_bad_config_file_is_named_with_the_line(project, name, text, line):
+    project.assets(CONFIGURED)
+    project.write(name, text)
+    assert f"{name}:{line}\n" in project.refuse("status", "--config", str(project.path(name)))
+
+
+@pytest.mark.parametrize(
     "arguments",
     [
         ["materialize", "--jobs", "many"],
