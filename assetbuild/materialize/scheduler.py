@@ -303,7 +303,7 @@ class Scheduler:
             has_timeout=asset.definition.timeout is not None,
             partitions=keys if is_batch else (),
             in_thread=asset.definition.executor == "thread",
-            env=tuple(job.decisions[asset.key, places[0]].components.get("env", ())),
+            env=tuple(self.facts.recipe(asset.key).env),
         )
         if is_ahead and not self.pool.start_ahead(job, task):
             return False
