@@ -61,6 +61,8 @@ def plan_lines(terminal: Terminal, plan: Plan, *, everything: bool = False) -> l
     lines = [*terminal.table(rows, indent="  "), total]
     if plan.orphans:
         lines.append(f"no longer declared, and kept until 'assetbuild gc': {enumerated(plan.orphans, _FEW)}")
+    if plan.widened:
+        lines.append(f"code that cannot be followed exactly, see 'assetbuild doctor': {enumerated(plan.widened, _FEW)}")
     return lines
 
 

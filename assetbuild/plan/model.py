@@ -160,6 +160,8 @@ class Plan:
     warnings: tuple[str, ...] = field(default=())
     orphans: tuple[str, ...] = field(default=())
     """Assets that have a value but are no longer declared; their data is kept until ``gc``."""
+    widened: tuple[str, ...] = field(default=())
+    """Assets that are not fresh, and whose code cannot be followed exactly: more counts than they use."""
 
     @classmethod
     def of(cls, steps: Iterable[Step], warnings: tuple[str, ...] = (), orphans: tuple[str, ...] = ()) -> Plan:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from assetbuild.dataclass import replace
 from assetbuild.errors import Problem, UsageError, closest
 from assetbuild.graph.selection import Verdict, select
 from assetbuild.plan.asked import Asked
@@ -73,6 +74,9 @@ class Planning:
         with self.opened.facts() as facts:
             plan = self.planner(facts, whole=False).plan().plan
             stage = self.opened.loaded()
+            widened = tuple(part.asset for part in plan.assets if part.decisions and stage.recipes.widened(part.asset))
+            if widened:
+                plan = replace(plan, widened=widened)
             note = self.standstill(stage, plan, facts, began_ns) if plan.is_fresh else None
         if stage.keep is not None:
             stage.keep()

@@ -55,6 +55,13 @@ def test_orphans_are_named(pipe):
     )
 
 
+def test_code_that_cannot_be_followed_is_named(pipe):
+    (part,) = Plan.of((STALE,)).assets
+    assert plan_lines(pipe, Plan((part,), widened=("model",)))[-1] == (
+        "code that cannot be followed exactly, see 'assetbuild doctor': model"
+    )
+
+
 def test_a_dry_run_says_what_would_happen(golden):
     golden("dry_run", prediction_lines(MIXED))
     steps = tuple(Step(f"a{number}", None, "missing", "run") for number in range(12))

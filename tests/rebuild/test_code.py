@@ -361,6 +361,8 @@ def test_a_computed_getattr_widens_to_the_module_and_doctor_says_so(project):
     """)
     project.build()
     project.edit("return 1", "return 3", "steps.py")
+    for command in (["status"], ["materialize", "-n"]):
+        assert "see 'assetbuild doctor': a\n" in project.run(*command).stdout
     assert project.build() == {"a": ["code"]}
     assert "getattr" in project.run("doctor", exit_code=None).text
 
