@@ -49,16 +49,16 @@ def load_partitions(  # noqa: PLR0913  # what a parameter can ask for, by keywor
         return [_load(its, replace(context, load="path")) for _, its, context in each]
     if not parts and (load in TABLE_TYPES or getattr(manager, "holds_tables", False)):
         raise no_partitions(asset_key)
+    if load in _ONE_VALUE:
+        word = _ONE_VALUE[load]
+        advice = f"Annotate the input as dict[str, {word}], to get each by its partition key."
+        raise AssetError(Problem(f"{len(parts)} partitions of {asset_key!r} are not one {word}", (), advice))
     if parts and (load in TABLE_TYPES or all(its.holds_tables for its in managers)):
         if len(set(managers)) == 1:
             return managers[0].load_many(contexts, key_column)
         whole = [(key, its, replace(context, load="arrow.Table", columns=None)) for key, its, context in each]
         tables = [(key, to_arrow(_load(its, context))) for key, its, context in whole]
         return convert_table(join_tables(tables, columns, key_column), load)
-    if load in _ONE_VALUE:
-        word = _ONE_VALUE[load]
-        advice = f"Annotate the input as dict[str, {word}], to get each by its partition key."
-        raise AssetError(Problem(f"{len(parts)} partitions of {asset_key!r} are not one {word}", (), advice))
     values = {key: _load(its, context) for key, its, context in each}
     if values and all(is_tabular(value) for value in values.values()):
         return join_tables([(key, to_arrow(value)) for key, value in values.items()], None, key_column)

@@ -101,7 +101,9 @@ class ParquetIOManager(IOManager):
         )
 
     def load(self, context: InputContext) -> Any:
-        """Load the table as the type that is asked for, reading only ``context.columns``."""
+        """Load the table as the type that is asked for, reading only ``context.columns``; a path is that of all."""
+        if context.load == "path" and context.columns is None:
+            return context.path
         return convert_table(context.path, context.load, context.columns)
 
     def table_in(self, data: memoryview) -> Any:

@@ -132,6 +132,13 @@ def test_only_the_columns_asked_for_are_read_in_their_order(write, load, tmp_pat
         load(columns=("zz",))
 
 
+def test_a_path_is_that_of_the_file_and_never_of_some_columns(write, load, tmp_path):
+    write(SAME)
+    assert load("path") == tmp_path / "t"
+    with pytest.raises(TypeError, match="path"):
+        load("path", columns=("i",))
+
+
 def test_an_unordered_table_counts_by_its_rows(write):
     one, other = pa.table({"a": [1, 2]}), pa.table({"a": [2, 1]})
     assert write(one, "1").data_version != write(other, "2").data_version
