@@ -30,6 +30,7 @@ __all__ = [
     "config_section",
     "configure",
     "gather",
+    "masked",
     "secrets_of",
     "validate",
 ]
@@ -203,6 +204,17 @@ def secrets_of(config: Any, variables: Iterable[str]) -> tuple[str, ...]:
     # A folder such as HOME is no secret, and stands in every traceback.
     found.update(value for value in values if len(value) >= _MASKED_LENGTH and not os.path.lexists(value))
     return tuple(sorted(found, key=lambda text: (-len(text), text)))  # one may be the beginning of another
+
+
+def masked(value: Any, secrets: Iterable[str]) -> Any:
+    """Return text, or what JSON can hold, with a mask in the place of every secret."""
+    if isinstance(value, str):
+        for secret in secrets:
+            value = value.replace(secret, MASK)
+        return value
+    if isinstance(value, Mapping):
+        return {masked(name, secrets): masked(item, secrets) for name, item in value.items()}
+    return [masked(item, secrets) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def _secret_texts(model: Any) -> Iterator[str]:

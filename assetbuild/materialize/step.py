@@ -114,6 +114,10 @@ def run_task(
             sys.stdout.flush()
             sys.stderr.flush()
             mask_log(task.log, secrets)
+    if secrets and metadata:
+        from assetbuild.load.config import masked  # noqa: PLC0415  # as below
+
+        metadata = {key: masked(said, secrets) for key, said in metadata.items()}
     return TaskResult(time.perf_counter() - began, outputs, metadata)
 
 
@@ -392,9 +396,8 @@ def _size(path: Path) -> int:
 
 def _masked(text: str, secrets: Sequence[str]) -> str:
     if secrets:
-        from assetbuild.load.config import MASK  # noqa: PLC0415  # imported when the config was checked
+        from assetbuild.load.config import masked  # noqa: PLC0415  # imported when the secrets were gathered
 
-        for secret in secrets:
-            text = text.replace(secret, MASK)
+        text = masked(text, secrets)
     # Half a surrogate pair, as os.listdir gives for odd file names, is no text to a database or a terminal.
     return text.encode("utf-8", "backslashreplace").decode()

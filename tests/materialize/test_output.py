@@ -120,9 +120,11 @@ def test_values_of_variables_are_masked(project, end):
     project.assets(
         f"""
 import os
+from assetbuild import Context
 
 @asset(env=["SHOP_KEY", "STAGE", "HERE"])
-def reads() -> int:
+def reads(context: Context) -> int:
+    context.add_metadata({{"from": [os.environ["SHOP_TOKEN"]], "tea": 3}})
     print(*(os.environ.get(name) for name in ("SHOP_KEY", "STAGE", "HERE")), os.environ["SHOP_TOKEN"], flush=True)
     {end}
 """
