@@ -39,7 +39,7 @@ __all__ = [
 MASK = "**********"
 """What is shown in place of a secret."""
 _MASKED_LENGTH: Final = 6
-"""Shorter values of variables stay: '1' or 'dev' would be masked wherever a log has them."""
+"""Shorter values of variables, and unused defaults, stay: '1' or 'dev' would be masked wherever a log has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +194,10 @@ def _resolve_one(
         )
         return {}, {}
     secrets.update(_secret_texts(config))
+    # A default that is not used today still stands in the source, whose text is kept for diffs.
+    fields: Mapping[str, Any] = asset.config_class.model_fields  # type: ignore[attr-defined]
+    defaults = [text for field in fields.values() for text in _secret_texts(field.default)]
+    secrets.update(text for text in defaults if len(text) >= _MASKED_LENGTH)
     return table, dict(_parts(config, ""))
 
 

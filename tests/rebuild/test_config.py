@@ -226,3 +226,23 @@ def test_a_secret_does_not_leak_when_it_is_refused_or_the_asset_fails(project):
     failed = project.run("materialize", "--set", f"a.password={SECRET}", exit_code=1).text
     assert SECRET not in refused + failed
     assert SECRET.encode() not in project.stored_bytes()
+
+
+def test_a_secret_default_is_not_stored_with_the_source(project):
+    project.assets(f"""
+        from pydantic import SecretStr
+
+        from assetbuild import Config
+
+        class Login(Config):
+            password: SecretStr = SecretStr("{SECRET}")
+
+        @asset
+        def a(config: Login) -> int:
+            return len(config.password.get_secret_value())
+    """)
+    project.write("assetbuild.toml", f'[config.a]\npassword = "{OTHER}"\n')
+    project.run("materialize")
+    stored = project.stored_bytes()
+    assert SECRET.encode() not in stored
+    assert OTHER.encode() not in stored
