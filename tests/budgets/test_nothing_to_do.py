@@ -104,7 +104,7 @@ class TestPlanning:
 
     def test_reads_one_row_for_an_asset(self, planned):
         _, counts = planned
-        assert counts[50].rows <= 56
+        assert counts[50].rows <= 58  # and stamps, where the program is not installed
         assert counts[100].rows - counts[50].rows <= 50
 
     def test_looks_once_at_each_value(self, planned):
