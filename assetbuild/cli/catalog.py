@@ -187,4 +187,5 @@ def _write(output: Path, drawn: str) -> None:
     try:
         output.write_text(drawn, encoding="utf-8")
     except OSError as error:
-        raise UsageError(Problem(f"cannot write {str(output)!r}: {error.strerror}")) from error
+        advice = "Give --output a path that can be written."
+        raise UsageError(Problem(f"cannot write {str(output)!r}: {error.strerror}", (), advice)) from error

@@ -226,8 +226,9 @@ def _declared(
     if isinstance(function, AssetDefinition):
         problems.append("the function is an asset already")
         function = function.function
-    elif not callable(function):
-        problems.append(f"an asset is a function, not {type(function).__name__}")
+    elif isinstance(function, type) or not callable(function):
+        given = "a class" if isinstance(function, type) else type(function).__name__
+        problems.append(f"an asset is a function that returns the value, not {given}")
     for name, said in (("deps", deps), ("env", env)):
         if isinstance(said, str):
             problems.append(f"{name!r} is a list, not text: write {name}=[{said!r}]")

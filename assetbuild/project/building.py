@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from assetbuild.dataclass import replace
-from assetbuild.errors import BusyError, RecordError
+from assetbuild.errors import BusyError, Problem, RecordError
 from assetbuild.materialize.ahead import Ahead
 from assetbuild.materialize.build import (
     BuildOptions,
@@ -113,7 +113,9 @@ def _nothing_to_do(error: Exception, planning: Planning) -> Report:
         planned = planning.planner(facts).plan()
     if not planned.plan.is_fresh:
         raise (
-            error if isinstance(error, RecordError) else RecordError(f"the project folder cannot be written: {error}")
+            error
+            if isinstance(error, RecordError)
+            else RecordError(Problem(f"the project folder cannot be written: {error}", (), "Make it writable."))
         )
     return Report(None, "success", Outcomes(planned.plan, {}), 0.0, planned.plan.warnings)
 

@@ -227,7 +227,11 @@ def _read_csv(path: Path, options: dict[str, Any]) -> Any:
             setattr(group, name, _column_types(value) if name == "column_types" else value)
         except (TypeError, ValueError) as error:
             raise StoreError(
-                Problem(f"option {name!r} of a CSV source cannot be {value!r}", (("reason", str(error)),))
+                Problem(
+                    f"option {name!r} of a CSV source cannot be {value!r}",
+                    (("reason", str(error)),),
+                    "See the options of pyarrow.csv.",
+                )
             ) from error
 
     def parsed() -> Any:

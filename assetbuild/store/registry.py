@@ -103,7 +103,8 @@ class IOManagers:
             advice = "Use one of these, or register your own under [tool.assetbuild.io_managers]."
             raise UsageError(Problem(f"io manager {name!r} is not known", tuple(facts), advice))
         if not isinstance(said, str):
-            raise UsageError(Problem(f"the class of io manager {name!r} is not text", (("class", repr(said)),)))
+            advice = "Write class = 'package.module:Class'."
+            raise UsageError(Problem(f"the class of io manager {name!r} is not text", (("class", repr(said)),), advice))
         return said
 
     def _from_packages(self) -> dict[str, str]:

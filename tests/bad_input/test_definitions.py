@@ -192,6 +192,11 @@ def test_a_function_that_is_not_one(project):
     assert "assets.py:4" in project.refuse("status")
 
 
+def test_a_class_is_no_function(project):
+    project.assets("@asset\nclass Sales:\n    pass\n")
+    assert "an asset is a function that returns the value, not a class" in project.refuse("list")
+
+
 def test_definitions_without_any_asset(project):
     project.write("assets.py", "x = 1\n")
     ran = project.run("materialize", exit_code=None)

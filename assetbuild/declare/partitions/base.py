@@ -46,7 +46,11 @@ class PartitionsDefinition:
     def problem_of(self, key: str, keys: KeySet) -> Problem:
         """Return what to tell about a key that is not one of these."""
         if not len(keys):
-            return Problem(f"partition {key!r} does not exist: there are no partitions yet", (("of", self.describe()),))
+            return Problem(
+                f"partition {key!r} does not exist: there are no partitions yet",
+                (("of", self.describe()),),
+                "Add keys, or wait until the first one has begun.",
+            )
         known = ", ".join(keys[:_LISTED]) + (f" and {len(keys) - _LISTED} more" if len(keys) > _LISTED else "")
         near = close_key(key, keys)
         facts = [("keys", known)] + ([("closest", near)] if near else [])
