@@ -66,7 +66,7 @@ def _code(facts: Facts, widened: Callable[[str], tuple[Widened, ...]]) -> Iterat
         for each in found:
             count += 1
             place = f"{each.file}:{each.line}" if each.file is not None else ""
-            yield Finding("warning", key, f"{each.reason}; the code version was widened", place)
+            yield Finding("warning", key, f"{each.subject}: {each.reason}", place)
     if not count:
         yield Finding("ok", "code", "every asset's code could be followed exactly")
 

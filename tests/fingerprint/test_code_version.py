@@ -214,6 +214,29 @@ def test_a_captured_object_without_a_value_widens_and_says_so(loaded):
     ]
 
 
+def test_a_config_default_from_the_clock_or_chance_is_named(loaded):
+    found = loaded.version(
+        assets="""
+        import time, uuid
+        from datetime import date
+        from pydantic import Field
+        from assetbuild import Config
+        STARTED = time.time()
+        class Settings(Config):
+            day: date = date.today()
+            since: float = STARTED
+            token: str = Field(default_factory=lambda: str(uuid.uuid4()))
+            at: float = Field(default_factory=time.time)
+            years: list[int] = Field(default_factory=lambda: [date(2024, 1, 1).year])
+            minutes: int = 5
+        def a(config: Settings):
+            return config.minutes
+        """
+    )
+    assert [said.subject for said in found.widened] == ["config day", "config since", "config token", "config at"]
+    assert [said.line for said in found.widened] == [8, 9, 10, 11]
+
+
 CONFIG = """
 from assetbuild import Config, asset
 from pydantic import field_validator

@@ -15,6 +15,7 @@ import types
 from typing import TYPE_CHECKING
 
 from assetbuild.fingerprint.code.components import Node
+from assetbuild.fingerprint.code.model import Widened
 from assetbuild.fingerprint.code.modules import View
 from assetbuild.fingerprint.code.syntax import is_annotated_class, plain_bases
 from assetbuild.fingerprint.code.values import OpaqueError
@@ -111,6 +112,7 @@ def _add_source(  # noqa: PLR0913  # one step of build_class, with all that it h
         names = _bound(statement)
         if is_settings and _is_field(statement):
             told |= names
+            _tell_volatile(walk, node, statement, view)
         elif not names or not _tell_members(walk, node, cls, names - told, statement, view):
             rest.append(statement)
             told |= names
@@ -121,6 +123,14 @@ def _add_source(  # noqa: PLR0913  # one step of build_class, with all that it h
     own.append(walk.normalised_statements(rest))
     walk.add_statement_names(node, list(rest), view, left_out=vars(cls))
     return told
+
+
+def _tell_volatile(walk: Walk, node: Node, statement: ast.stmt, view: View) -> None:
+    value = statement.value if isinstance(statement, ast.AnnAssign) else None
+    if value is not None and walk.environment.is_volatile(value, view):
+        reason = "its default is made from the time, chance or this machine, so it moves with each new load"
+        name = next(iter(_bound(statement)))
+        node.widened.append(Widened(f"config {name}", reason, node.file, statement.lineno))
 
 
 def _is_field(statement: ast.stmt) -> bool:

@@ -94,6 +94,13 @@ class EnvironmentReads:
         names = names_of_statements(trees, self._walk.keep)
         return bool(self._search([self._read(names, view, is_definition=False)]).variables)
 
+    def is_volatile(self, tree: ast.expr, view: View) -> bool:
+        """Say whether a default gives another value each time: ``time.time()``, ``Field(default_factory=uuid4)``."""
+        names = names_of_statements([tree], self._walk.keep)
+        found = [self.dotted(chain, view, view.namespace, {}) for chain in names.chains]
+        named = any(dotted is not None and _is_volatile(dotted) for dotted in found)
+        return named or self._search([self._read(names, view, is_definition=False)]).is_volatile
+
     def _search(self, waiting: list[_Direct]) -> Origin:
         variables: set[str] = set()
         is_volatile = False
