@@ -101,7 +101,7 @@ def asset(
         return _declared(
             decorated,
             (out,),
-            caller_origin(depth),
+            _origin(decorated) or caller_origin(depth),
             problems,
             multi=False,
             deps=deps,
@@ -159,7 +159,7 @@ def multi_asset(
         return _declared(
             decorated,
             named,
-            caller_origin(1),
+            _origin(decorated) or caller_origin(1),
             problems,
             multi=True,
             deps=deps,
@@ -204,7 +204,7 @@ def _out(key: Key, out: Key | Out | None, group: str | None, problems: list[str]
 def _declared(
     function: Function,
     outs: tuple[Out, ...],
-    call_site: Origin,
+    origin: Origin,
     problems: list[str],
     *,
     multi: bool,
@@ -232,14 +232,11 @@ def _declared(
     for name, said in (("deps", deps), ("env", env)):
         if isinstance(said, str):
             problems.append(f"{name!r} is a list, not text: write {name}=[{said!r}]")
-    code = getattr(function, "__code__", None)
     definition = AssetDefinition(
         function=function,
         outs=outs,
         multi=multi,
-        origin=Origin(code.co_filename, code.co_firstlineno)
-        if code and not hasattr(function, "__wrapped__")
-        else call_site,
+        origin=origin,
         deps=() if isinstance(deps, str) else tuple(_dep(dep, problems) for dep in deps),
         env=() if isinstance(env, str) else tuple(env),
         code_version=code_version,
@@ -267,6 +264,16 @@ def described(function: object) -> str | None:
         return None
     first, *rest = text.expandtabs().split("\n")
     return "\n".join([first.strip(), *textwrap.dedent("\n".join(rest)).split("\n")]).strip()
+
+
+def _origin(function: Any) -> Origin | None:
+    """Return where a plain function stands; None for what another decorator or an object stands in front of."""
+    if isinstance(function, AssetDefinition):
+        function = function.function
+    code = getattr(function, "__code__", None)
+    if code is None or hasattr(function, "__wrapped__"):
+        return None  # where it was declared tells more; the line of a frame takes longer the further down it is
+    return Origin(code.co_filename, code.co_firstlineno)
 
 
 def _name(function: object) -> str:
