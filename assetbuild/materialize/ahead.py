@@ -16,7 +16,8 @@ from assetbuild.dataclass import replace
 from assetbuild.graph.model import Graph
 from assetbuild.load.outlook import libraries_of
 from assetbuild.load.settings import Settings
-from assetbuild.materialize.build import BuildOptions, default_jobs
+from assetbuild.materialize.build import BuildOptions
+from assetbuild.materialize.machine import usable_cores
 
 if TYPE_CHECKING:
     from assetbuild.load.compiled import Compiled
@@ -91,6 +92,6 @@ class Ahead:
             # Imported here: a build with nothing to do needs no workers.
             from assetbuild.materialize.pool import WorkerPool  # noqa: PLC0415
 
-            jobs = self._options.jobs if self._options.jobs is not None else default_jobs()
+            jobs = self._options.jobs if self._options.jobs is not None else usable_cores()
             self._own = WorkerPool(jobs, lives_on=False)
         return self._own

@@ -17,6 +17,7 @@ from assetbuild.graph.model import Graph
 from assetbuild.load.settings import Settings
 from assetbuild.materialize.events import Event, RunFinished, RunPlanned, RunStarted
 from assetbuild.materialize.logs import logs_folder
+from assetbuild.materialize.machine import usable_cores, usable_memory_bytes
 from assetbuild.materialize.report import Outcome, Outcomes, Report
 from assetbuild.plan.facts import Facts
 from assetbuild.plan.model import Plan
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 __all__ = [
     "BuildOptions",
     "Loaded",
-    "default_jobs",
     "new_run_id",
     "prepare_state_folder",
     "run_build",
@@ -66,14 +66,6 @@ class Loaded:
     bundle: Mapping[str, bytes]
     compiled: Compiled | None = None
     config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-
-
-def default_jobs() -> int:
-    """Return the number of cores that this process may use; ``taskset`` or a container may leave it fewer."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # on Linux alone
-        return os.cpu_count() or 1
 
 
 def new_run_id() -> str:
@@ -134,7 +126,7 @@ def _run(
     from assetbuild.materialize.task import WorkerSetup  # noqa: PLC0415
 
     facts = planner.facts
-    jobs = options.jobs if options.jobs is not None else default_jobs()
+    jobs = options.jobs if options.jobs is not None else usable_cores()
     has_workers = jobs > 0 or options.pool is not None
     locks = AssetLocks(loaded.settings.state_folder)
     with catching_interrupts() as interrupt, closing(locks):
@@ -157,7 +149,7 @@ def _run(
             options.keep_going,
             loaded.settings.pools,
             options.on_event,
-            _usable_memory(),
+            usable_memory_bytes() * 9 // 10,
             lambda: facts.record.others_at_work() or "another build",
             capture=has_workers,
             cancel=options.cancel,
@@ -209,11 +201,6 @@ def _remove_half_written(facts: Facts, settings: Settings) -> None:
     """Remove what the workers left that died, or were ended, in this build."""
     facts.outputs.objects.sweep()
     remove_leftovers(settings.root / settings.warehouse)
-
-
-def _usable_memory() -> int:
-    """Return nine tenths of the machine's memory, in bytes."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * 9 // 10
 
 
 def _command() -> str:
