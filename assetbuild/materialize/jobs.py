@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 
 from assetbuild.dataclass import dataclass, field
 from assetbuild.graph.model import Graph
@@ -16,10 +16,13 @@ from assetbuild.plan.model import Decision
 from assetbuild.plan.planner import Planned, Planner
 from assetbuild.plan.states import AssetState
 
-__all__ = ["Job", "Output", "ReadyQueue", "make_jobs"]
+__all__ = ["Job", "Need", "Output", "ReadyQueue", "make_jobs"]
 
 Output = tuple[str, int]
 """An asset key, and a place in its key set."""
+
+Need = tuple[str | None, int]
+"""The pool that a call takes a place of, and the memory in bytes that it declares: of equals all fit, or none."""
 
 
 @dataclass(slots=True)
@@ -33,6 +36,7 @@ class Job:
     places: tuple[int, ...]
     state: AssetState
     order: int = 0
+    need: Need = (None, 0)
     waits: int = 0
     then: list[Job] = field(default_factory=list)
     priority: float = 0.0
@@ -97,8 +101,10 @@ def make_jobs(planner: Planner, planned: Planned, graph: Graph, duration: Callab
             continue
         if not any(planned.states[key].decisions for key in group):
             continue  # fresh: nothing of the asset has to be known
-        for places in _calls(planner, planned, group, graph.assets[group[0]].definition.batch):
-            job = Job(group, places, planned.states[group[0]], order=len(jobs))
+        definition = graph.assets[group[0]].definition
+        need = definition.pool, definition.memory_bytes
+        for places in _calls(planner, planned, group, definition.batch):
+            job = Job(group, places, planned.states[group[0]], order=len(jobs), need=need)
             job.left.update(job.outputs)
             jobs.append(job)
             by_output.update(dict.fromkeys(job.left, job))
@@ -151,7 +157,7 @@ class ReadyQueue:
 
     def __init__(self, jobs: Iterable[Job]) -> None:
         """Begin with the jobs that wait for nothing."""
-        self._ready: list[tuple[float, float, int, Job]] = []
+        self._ready: dict[Need, list[tuple[float, float, int, Job]]] = {}
         self._later: list[tuple[float, int, Job]] = []
         for job in {job.order: job for job in jobs}.values():
             if job.waits == 0:
@@ -168,18 +174,24 @@ class ReadyQueue:
 
     def put(self, job: Job) -> None:
         """Add a job that may start."""
-        heapq.heappush(self._ready, (-job.priority, -job.urgency, job.order, job))
+        heapq.heappush(self._ready.setdefault(job.need, []), (-job.priority, -job.urgency, job.order, job))
 
     def put_later(self, job: Job, delay_s: float) -> None:
         """Add a job that may start after a delay."""
         heapq.heappush(self._later, (time.monotonic() + delay_s, job.order, job))
 
-    def pop(self) -> Job | None:
-        """Return the most urgent job that may start now, or None."""
+    def pop(self, passed: Container[Need] = ()) -> Job | None:
+        """Return the most urgent job that may start now and has none of the needs that are ``passed`` over."""
         now = time.monotonic()
         while self._later and self._later[0][0] <= now:
             self.put(heapq.heappop(self._later)[2])
-        return heapq.heappop(self._ready)[3] if self._ready else None
+        need = min((need for need in self._ready if need not in passed), key=self._urgency, default=None)
+        if need is None:
+            return None
+        job = heapq.heappop(self._ready[need])[3]
+        if not self._ready[need]:
+            del self._ready[need]
+        return job
 
     def seconds_to_next(self) -> float | None:
         """Return how long until a delayed job may start; None without one."""
@@ -188,3 +200,6 @@ class ReadyQueue:
     def drop_later(self) -> None:
         """Forget the delayed jobs."""
         self._later.clear()
+
+    def _urgency(self, need: Need) -> tuple[float, float, int, Job]:
+        return self._ready[need][0]

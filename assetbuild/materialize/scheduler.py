@@ -28,7 +28,7 @@ from assetbuild.materialize.events import (
 )
 from assetbuild.materialize.inputs import InputRefs
 from assetbuild.materialize.interrupt import Interrupt
-from assetbuild.materialize.jobs import Job, Output, ReadyQueue, make_jobs
+from assetbuild.materialize.jobs import Job, Need, Output, ReadyQueue, make_jobs
 from assetbuild.materialize.ledger import Ledger
 from assetbuild.materialize.logs import log_path, mask_log, told_since
 from assetbuild.materialize.report import Outcome
@@ -169,7 +169,8 @@ class Scheduler:
 
     def _dispatch(self) -> None:
         held: list[Job] = []
-        while not self.interrupt.requested and (job := self._ready.pop()) is not None:
+        too_much: set[Need] = set()
+        while not self.interrupt.requested and (job := self._ready.pop(too_much)) is not None:
             if self.stopped_by is not None or self.is_cut_off or not job.left:
                 continue
             if not job.decisions:
@@ -180,6 +181,7 @@ class Scheduler:
                 break
             if job.needs("run") and not self._fits(job):
                 held.append(job)
+                too_much.add(job.need)
             elif (job.needs("run") or job.needs("restore")) and not self._take(job):
                 self._ready.put_later(job, _LOOK_AGAIN_S)
             elif job.needs("run"):
@@ -227,13 +229,12 @@ class Scheduler:
 
     def _fits(self, job: Job) -> bool:
         """Return whether the job's pool has a place, and the memory that it declares is free."""
-        definition = self._asset(job).definition
-        running = [self._asset(other).definition for other in self.pool.running]
-        limit = self.options.pools.get(definition.pool or "")
-        if limit is not None and sum(other.pool == definition.pool for other in running) >= limit:
+        running = [other.need for other in self.pool.running]
+        pool, memory_bytes = job.need
+        limit = self.options.pools.get(pool or "")
+        if limit is not None and sum(other == pool for other, _ in running) >= limit:
             return False
-        taken_bytes = sum(other.memory_bytes for other in running)
-        return not running or taken_bytes + definition.memory_bytes <= self.options.memory_bytes
+        return not running or sum(taken for _, taken in running) + memory_bytes <= self.options.memory_bytes
 
     def _may_wait(self, job: Job) -> bool:
         """Return whether a busy worker may have the job for afterwards: not when it is to be timed, or kept apart."""
