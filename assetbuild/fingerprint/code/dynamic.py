@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,7 +21,7 @@ from assetbuild.fingerprint.code.names import Access, Chain, ImportTarget, chain
 if TYPE_CHECKING:
     from assetbuild.fingerprint.code.walk import Walk
 
-__all__ = ["COMPUTED", "add_dynamic", "environment_name"]
+__all__ = ["COMPUTED", "add_dynamic", "environment_names"]
 
 COMPUTED: Final = ""
 """Stands for an environment variable that is read by a computed name."""
@@ -34,18 +35,22 @@ _ENVIRONMENT_CALLS: Final = frozenset(
     {f"{name}.{method}" for name in _ENVIRONMENT for method in ("get", "pop", "setdefault", "__getitem__")}
     | {"os.getenv", "os.getenvb"}
 )
+_EXPANDING_CALLS: Final = frozenset({"os.path.expandvars", "posixpath.expandvars"})
+_EXPANDED: Final = re.compile(r"\$(?:(\w+)|\{([^}]*)\})", re.ASCII)
+"""A variable as ``expandvars`` finds it."""
 
 
-def environment_name(
+def environment_names(
     walk: Walk, access: Access, dotted: str, view: View | None, namespace: Mapping[str, Any]
-) -> str | None:
-    """Return the environment variable that an access reads, ``COMPUTED`` when it cannot be told, else None."""
-    reads = dotted in _ENVIRONMENT_CALLS if access.is_call else dotted in _ENVIRONMENT
-    if not reads:
-        return None
-    if not access.arguments:
-        return COMPUTED
-    return _constant_text(walk, access.arguments[0], view, namespace) or COMPUTED
+) -> frozenset[str]:
+    """Return the environment variables that an access reads; ``COMPUTED`` stands for one that cannot be told."""
+    expands = access.is_call and dotted in _EXPANDING_CALLS
+    if not expands and dotted not in (_ENVIRONMENT_CALLS if access.is_call else _ENVIRONMENT):
+        return frozenset()
+    text = _constant_text(walk, access.arguments[0], view, namespace) if access.arguments else None
+    if expands and text is not None:
+        return frozenset(name or braced for name, braced in _EXPANDED.findall(text))
+    return frozenset([text or COMPUTED])
 
 
 def add_dynamic(
@@ -56,12 +61,11 @@ def add_dynamic(
     dotted = walk.environment.dotted(chain, view, namespace, cells)
     if dotted is None:
         return
-    name = environment_name(walk, access, dotted, view, namespace)
-    if name is not None:
-        if name == COMPUTED:
+    names = environment_names(walk, access, dotted, view, namespace)
+    if names:
+        if COMPUTED in names:
             _note(node, "reads an environment variable by a computed name; declare it with env=[...]", chain.line)
-        else:
-            node.env |= {name}
+        node.env |= names - {COMPUTED}
         return
     if not access.is_call:
         if dotted == "sys.modules":

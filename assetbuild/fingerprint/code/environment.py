@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from assetbuild.dataclass import dataclass
-from assetbuild.fingerprint.code.dynamic import environment_name
+from assetbuild.fingerprint.code.dynamic import environment_names
 from assetbuild.fingerprint.code.index import distinct
 from assetbuild.fingerprint.code.modules import External, Meaning, View
 from assetbuild.fingerprint.code.names import Chain, Names
@@ -134,9 +134,7 @@ class EnvironmentReads:
             if dotted is None:
                 continue
             is_volatile = is_volatile or (access.is_call and not is_definition and _is_volatile(dotted))
-            read = environment_name(self._walk, access, dotted, view, view.namespace)
-            if read is not None:
-                variables.add(read)
+            variables |= environment_names(self._walk, access, dotted, view, view.namespace)
         meanings = [self._walk.modules.resolve(chain, view, view.namespace) for chain in names.chains]
         uses = tuple(meaning for meaning in meanings if isinstance(meaning, Meaning))
         return _Direct(frozenset(variables), is_volatile, uses)

@@ -46,6 +46,7 @@ _TELLING: Final = frozenset(
         "compile",
         "environ",
         "environb",
+        "expandvars",
         "eval",
         "exec",
         "get",
