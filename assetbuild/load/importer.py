@@ -24,6 +24,7 @@ from typing import ClassVar, Self
 
 from assetbuild.errors import AssetbuildError, DefinitionError, Problem, closest
 from assetbuild.fingerprint.code.source import OWN_PACKAGES, FirstParty, SourceFile
+from assetbuild.load.folder import working_in
 from assetbuild.load.journal import Entry, Journal
 
 __all__ = ["Importer"]
@@ -146,7 +147,8 @@ class Importer:  # a MetaPathFinder by what it does; that class costs a worker 3
     def load(self, name: str) -> ModuleType:
         """Import a module by name; raise DefinitionError with place and mend when it does not load."""
         try:
-            return importlib.import_module(name)
+            with working_in(self.root):
+                return importlib.import_module(name)
         except AssetbuildError:
             raise
         except SyntaxError as error:

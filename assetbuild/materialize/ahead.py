@@ -17,7 +17,6 @@ from assetbuild.graph.model import Graph
 from assetbuild.load.outlook import libraries_of
 from assetbuild.load.settings import Settings
 from assetbuild.materialize.build import BuildOptions
-from assetbuild.materialize.machine import usable_cores
 
 if TYPE_CHECKING:
     from assetbuild.load.compiled import Compiled
@@ -90,6 +89,7 @@ class Ahead:
             return self._options.pool
         if self._own is None:
             # Imported here: a build with nothing to do needs no workers.
+            from assetbuild.materialize.machine import usable_cores  # noqa: PLC0415
             from assetbuild.materialize.pool import WorkerPool  # noqa: PLC0415
 
             jobs = self._options.jobs if self._options.jobs is not None else usable_cores()

@@ -17,7 +17,6 @@ from assetbuild.graph.model import Graph
 from assetbuild.load.settings import Settings
 from assetbuild.materialize.events import Event, RunFinished, RunPlanned, RunStarted
 from assetbuild.materialize.logs import logs_folder
-from assetbuild.materialize.machine import usable_cores, usable_memory_bytes
 from assetbuild.materialize.report import Outcome, Outcomes, Report
 from assetbuild.plan.facts import Facts
 from assetbuild.plan.model import Plan
@@ -121,6 +120,7 @@ def _run(
     # Imported here: a build with nothing to do needs neither workers nor what they take (60 ms).
     from assetbuild.materialize.interrupt import catching_interrupts  # noqa: PLC0415
     from assetbuild.materialize.ledger import Ledger  # noqa: PLC0415
+    from assetbuild.materialize.machine import usable_cores, usable_memory_bytes  # noqa: PLC0415
     from assetbuild.materialize.pool import WorkerPool  # noqa: PLC0415
     from assetbuild.materialize.scheduler import Options, Scheduler  # noqa: PLC0415
     from assetbuild.materialize.task import WorkerSetup  # noqa: PLC0415

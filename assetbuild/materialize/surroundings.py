@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from assetbuild.dataclass import dataclass
+from assetbuild.load.folder import working_in
 
 __all__ = ["Environment", "Surroundings", "one_process", "surroundings"]
 
@@ -50,12 +51,11 @@ class Surroundings:
 @contextmanager
 def surroundings(folder: Path) -> Iterator[None]:
     """Work in a folder, and put back folder and environment as they were."""
-    before, environment = os.getcwd(), Environment()
-    os.chdir(folder)
+    environment = Environment()
     try:
-        yield
+        with working_in(folder):
+            yield
     finally:
-        os.chdir(before)
         environment.restore()
 
 

@@ -115,8 +115,11 @@ class KeySets:
         return keys if keys is not None else KeySet(found)
 
     def _polled(self, definition: Any, origin: Origin, name: str) -> Any:
+        from assetbuild.load.folder import working_in  # noqa: PLC0415  # few projects have functions to ask
+
         try:
-            return definition.function()
+            with working_in(self.root):
+                return definition.function()
         except Exception as error:  # whatever the user's function raises
             file, line = relative_place(origin, self.root)
             problem = f"the function that gives the partitions of {name} failed: {type(error).__name__}: {error}"

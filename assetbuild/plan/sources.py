@@ -201,8 +201,11 @@ class SourceObserver:
     def _poll(self, source: Source) -> SourceState:
         function = source.definition.observe
         assert function is not None  # noqa: S101  # the caller's branch
+        from assetbuild.load.folder import working_in  # noqa: PLC0415  # few projects have functions to ask
+
         try:
-            given = function()
+            with working_in(self.root):
+                given = function()
         except Exception as error:  # noqa: BLE001  # whatever the user's function raises is its problem
             return SourceState(
                 problem=f"source {source.key!r} could not be observed\n{user_traceback(error, self.root)}"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from tests.harness.commands import run_cold
@@ -205,3 +208,15 @@ def test_a_mistyped_command_is_corrected(project):
     project.assets(GOOD)
     assert "materialize" in project.refuse("materialise")
     assert "'a'" in project.refuse("materialize", "aa")
+
+
+def test_a_current_folder_that_is_gone(project, tmp_path):
+    project.assets("@asset\ndef a() -> int:\n    return 1\n")
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    command = 'rmdir "$PWD" && "$0" -m assetbuild --project "$1" status'
+    ran = subprocess.run(
+        ["sh", "-c", command, sys.executable, str(project.root)], cwd=gone, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 2
+    assert ran.stderr == "error: the current folder does not exist any more\nChange to one that does.\n"

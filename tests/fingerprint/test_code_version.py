@@ -86,6 +86,9 @@ def test_only_the_part_that_changed_moves(loaded):
         "import os\nENV = os.environ\ndef a():\n    return ENV['MODE']\n",
         "import os\nclass K:\n    mode = os.environ.get('MODE')\ndef a():\n    return K.mode\n",
         "import os\ndef a(mode=os.environ.get('MODE')):\n    return mode\n",
+        "import os\ndef a():\n    return os.path.expandvars('/data/$MODE/x')\n",
+        "from os.path import expandvars\ndef a():\n    return expandvars('${MODE}.csv')\n",
+        "import os\nPATH = os.path.expandvars('$MODE')\ndef a():\n    return PATH\n",
     ],
 )
 def test_an_environment_variable_is_found_and_its_value_is_not_code(loaded, monkeypatch, text):
