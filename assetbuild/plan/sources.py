@@ -179,7 +179,15 @@ class SourceObserver:
             return self._problem(
                 source, f"{source.definition.path!r} {what}", "Declare it with optional=True if that is right."
             )
-        parts = {file.relative_to(base).as_posix(): self._file(file) for file in files}
+        parts: dict[str, str] = {}
+        for file in files:
+            try:
+                parts[file.relative_to(base).as_posix()] = self._file(file)
+            except FileNotFoundError:
+                # Gone since it was listed; or an editor's lock, and hidden files are given to nobody.
+                if file.is_symlink() and not file.name.startswith("."):
+                    link = str(file.relative_to(self.root) if file.is_relative_to(self.root) else file)
+                    return self._problem(source, f"{link!r} is a link to nothing", "Mend the link, or remove it.")
         version = digest("files", [[name, part] for name, part in sorted(parts.items())])
         paths = tuple(map(str, files)) if kind == "glob" else (str(base),)
         return SourceState(version, kind, parts, paths)

@@ -194,12 +194,15 @@ def location_stamps(root: Path, locations: Sequence[str]) -> list[str | None]:
 
 def same_content(place: Place, published: Path, data_version: str) -> bool:  # noqa: ARG001  # what a manager may compare instead
     """Return whether the published value has the bytes that the object's name promises."""
+    path = path_of(place)
     try:
-        return content_hash(path_of(place)) == published.name.partition(".")[0]
+        kind = os.stat(path).st_mode
+        is_value = stat.S_ISREG(kind) or stat.S_ISDIR(kind)  # and no pipe, which nobody can read to its end
+        return is_value and content_hash(path) == published.name.partition(".")[0]
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError as error:
-        raise store_error(doing="read", path=path_of(place), error=error) from error
+        raise store_error(doing="read", path=path, error=error) from error
 
 
 def remove_file(place: Place) -> None:

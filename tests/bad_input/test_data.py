@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from contextlib import suppress
@@ -47,6 +48,45 @@ def test_an_empty_glob_fails_unless_it_is_optional(project):
     """)
     project.build()
     assert project.value("total") == 0
+
+
+def test_a_source_that_is_a_pipe_is_no_file(project):
+    project.assets(READER)
+    project.path("data").mkdir()
+    os.mkfifo(project.path("data/numbers.csv"))
+    assert "not a regular file" in project.run("status").text
+    project.build(exit_code=1)
+    assert "not a regular file" in project.entry("total")["error"]
+
+
+def test_a_pipe_in_the_place_of_a_value_is_replaced_by_it(project):
+    project.assets("@asset\ndef a() -> int:\n    executed('a')\n    return 1\n")
+    project.build()
+    published = project.published("a")
+    published.unlink()
+    os.mkfifo(published)
+    assert project.build() == {}
+    assert project.value("a") == 1
+
+
+def test_a_link_to_nothing_in_a_folder_is_named_and_a_hidden_one_is_nothing(project):
+    project.assets("""
+        from pathlib import Path
+
+        source("folder", "data")
+
+        @asset
+        def files(folder: list[Path]) -> int:
+            executed("files")
+            return len(folder)
+    """)
+    project.write("data/a.csv", "n\n1\n")
+    project.path("data/.#a.csv").symlink_to("ann@laptop.4711")  # an editor's lock
+    project.build()
+    assert project.value("files") == 1
+    project.path("data/b.csv").symlink_to("moved/b.csv")
+    assert "'data/b.csv' is a link to nothing" in project.run("status").text
+    project.delete("data/b.csv")
 
 
 @pytest.mark.parametrize("text", ["n\n1\n2,3\n", "", b"n,n\n1,2,3\n", b'n\n"a"b"c,d"\n'])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import stat
 from pathlib import Path
 from typing import Any, Final
 
@@ -73,10 +75,12 @@ def tree_version(folder: str | os.PathLike[str]) -> str:
 
 
 def file_hash(path: str | os.PathLike[str]) -> str:
-    """Return the xxh3_128 of a file's bytes."""
+    """Return the xxh3_128 of a file's bytes; raise OSError also for what has no end: a pipe or a device."""
     state = xxhash.xxh3_128()
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # which waits for nobody who writes into a pipe
     try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file", os.fspath(path))
         first = os.read(descriptor, _BLOCK_BYTES)
         state.update(first)
         if len(first) == _BLOCK_BYTES:
