@@ -16,6 +16,7 @@ import functools
 import marshal
 import os
 import pickle
+import stat
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -49,6 +50,8 @@ __all__ = [
 
 _FORMAT = 4
 _ABSENT = "absent"
+_LOOKED = "looked at: "
+"""Begins the version of a path that was not opened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +112,7 @@ class Trace:
             return None
         moved = set()
         for path, version in self.files.items():
-            now = _file(path, stamps)
+            now = _look(path) if version.startswith(_LOOKED) else _file(path, stamps)
             if now != version:
                 if _ABSENT in {now, version}:
                     return None
@@ -246,7 +249,7 @@ def trace_of(settings: Settings, modules: Mapping[str, str], reads: Reads, stamp
     return Trace(
         _settings_version(settings),
         _python(settings),
-        {**{path: _file(path, stamps) for path in sorted(paths)}, **modules},
+        {**_looked(settings, reads), **{path: _file(path, stamps) for path in sorted(paths)}, **modules},
         {(folder, how): _listing(folder, settings, is_import=how) for folder, how in sorted(reads.folders)},
         {name: environment_part(value) for name, value in sorted(reads.env.items())},
         {folder: _mtime(folder) for folder in _search_path(settings)},
@@ -374,3 +377,24 @@ def _file(path: str, stamps: StampCache) -> str:
     except OSError:
         return _ABSENT
     return known
+
+
+def _looked(settings: Settings, reads: Reads) -> dict[str, str]:
+    """Return how the paths are that were asked about; what libraries look for elsewhere is their own affair."""
+    root, state = f"{settings.root}{os.sep}", f"{settings.state_folder}{os.sep}"
+    return {
+        path: _look(path)
+        for path, by_library in sorted(reads.looked.items())
+        if (path.startswith(root) or not by_library)
+        and not f"{path}{os.sep}".startswith(state)
+        and not root.startswith(f"{path}{os.sep}")  # it, or a folder that it lies in
+    }
+
+
+def _look(path: str) -> str:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return f"{_LOOKED}absent"
+    is_file = stat.S_ISREG(status.st_mode)
+    return f"{_LOOKED}{status.st_size} bytes" if is_file else f"{_LOOKED}{stat.S_IFMT(status.st_mode):o}"

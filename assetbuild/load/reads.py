@@ -1,17 +1,21 @@
 """Trace what loading the definitions reads: files, directories, environment variables; so that it need not be repeated.
 
-Python's audit hooks (PEP 578) tell of every ``open`` and directory listing made by Python code, and ``os.environ`` is
-watched while the trace is on. Native readers (polars, pyarrow, duckdb) are not seen by them, nor is the clock; what
-can be noticed of these makes the trace ``untraceable``, and then loading is repeated every time.
+Python's audit hooks (PEP 578) tell of every ``open`` and directory listing made by Python code. ``os.environ``, and the
+functions that ask whether a file exists or how large it is, are watched while the trace is on. Native readers (polars,
+pyarrow, duckdb) are not seen by them, nor is the clock; what can be noticed of these makes the trace ``untraceable``,
+and then loading is repeated every time.
 """
 
 from __future__ import annotations
 
+import functools
+import genericpath
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Final
 
 __all__ = ["Reads", "tracing", "untraced"]
 
@@ -19,6 +23,10 @@ _LIBRARY = tuple({os.path.realpath(folder) + os.sep for folder in (sys.prefix, s
 _OWN = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _IMPORT_SYSTEM = ("<frozen importlib", os.path.join(os.path.dirname(os.__file__), "importlib") + os.sep)
 _SYSTEM = ("/proc/", "/sys/", "/dev/")
+_LOOKS: Final = ("exists", "lexists", "isfile", "isdir", "getsize", "getmtime", "getctime")
+_PASSING: Final = ("<frozen ", *(os.path.join(os.path.dirname(os.__file__), of) for of in ("pathlib", "genericpath")))
+"""Files whose functions look on behalf of their callers."""
+
 _OUTWARD = {
     "socket.connect": "it opens a network connection",
     "socket.getaddrinfo": "it looks up a network address",
@@ -38,6 +46,8 @@ class Reads:
         """Modules whose text the project's code read, as if they were data."""
         self.folders: set[tuple[str, bool]] = set()
         """Folder, and whether only the import system listed it."""
+        self.looked: dict[str, bool] = {}
+        """What was asked whether it exists, or how large it is, and whether only libraries did."""
         self.env: dict[str, str | None] = {}
         self.env_written: set[str] = set()
         self.untraceable = ""
@@ -47,6 +57,8 @@ class Reads:
         self.files |= other.files
         self.modules |= other.modules
         self.folders |= other.folders
+        for path, by_library in other.looked.items():
+            self.looked[path] = by_library and self.looked.get(path, True)
         self.env = {**self.env, **other.env}
         self.env_written |= other.env_written
 
@@ -70,6 +82,15 @@ class Reads:
         elif event in _OUTWARD and not self.untraceable:
             self.untraceable = _OUTWARD[event]
 
+    def look(self, path: Any) -> None:
+        """Take note that somebody asked about a path, without opening it."""
+        if self not in _active or not isinstance(path, (str, bytes, os.PathLike)):
+            return
+        caller = _asking(3)
+        place = os.path.abspath(os.fsdecode(path))
+        if not caller.startswith(_OWN) and not place.startswith((*_LIBRARY, *_SYSTEM)):
+            self.looked[place] = caller.startswith(_LIBRARY) and self.looked.get(place, True)
+
     def _note_file(self, path: str) -> None:
         if not os.path.realpath(path).startswith(_LIBRARY) and not path.startswith(_SYSTEM):
             self.files.add(path)
@@ -90,7 +111,7 @@ def tracing() -> Iterator[Reads]:
         _hooked.append(True)
         sys.addaudithook(_hook)  # for ever: hooks cannot be taken away, so this one is idle without an active trace
     reads = Reads()
-    with _watched_environment(reads):
+    with _watched_environment(reads), _watched_looks(reads):
         _active.append(reads)
         try:
             yield reads
@@ -116,10 +137,15 @@ def _hook(event: str, arguments: tuple[Any, ...]) -> None:
 
 def _is_ours() -> bool:
     """Return whether it is assetbuild itself that looks at the environment: what it sees there is keyed elsewhere."""
-    frame = sys._getframe(2)  # noqa: SLF001
-    while frame.f_back is not None and frame.f_code.co_filename.startswith("<frozen "):
+    return _asking(3).startswith(_OWN)
+
+
+def _asking(depth: int) -> str:
+    """Return the file of the code that asks, so many frames above, or further where that one asks for another."""
+    frame = sys._getframe(depth)  # noqa: SLF001
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PASSING):
         frame = frame.f_back
-    return frame.f_code.co_filename.startswith(_OWN)
+    return frame.f_code.co_filename
 
 
 @contextmanager
@@ -151,3 +177,25 @@ def _watched_environment(reads: Reads) -> Iterator[None]:
         yield
     finally:
         kind.__getitem__, kind.__setitem__, kind.__iter__ = get, put, every  # type: ignore[method-assign]
+
+
+@contextmanager
+def _watched_looks(reads: Reads) -> Iterator[None]:
+    """Note each path that somebody asks about, by ``os.path`` or ``pathlib``."""
+    modules: list[Any] = [os.path, genericpath]
+    places = [(of, name) for of in modules for name in _LOOKS if hasattr(of, name)]
+    with ExitStack() as stack:
+        for of, name in (*places, (Path, "stat")):
+            function = getattr(of, name)
+            setattr(of, name, _looking(function, reads))
+            stack.callback(setattr, of, name, function)
+        yield
+
+
+def _looking(function: Callable[..., Any], reads: Reads) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def looking(path: Any, *args: Any, **named: Any) -> Any:
+        reads.look(path)
+        return function(path, *args, **named)
+
+    return looking

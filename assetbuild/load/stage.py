@@ -251,7 +251,7 @@ def _load(  # noqa: PLR0913  # as load_stage
         sources=_sources(definitions),
         unkept=unkept,
         keep=keep if is_whole and not unkept else None,
-        read_files=frozenset(reads.files),
+        read_files=frozenset(trace.files),
         read_folders=frozenset(reads.folders),
         loaded=Loaded(definitions, recipes, reads, trace),
         trace=trace if is_whole and not unkept else None,

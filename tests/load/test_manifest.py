@@ -73,6 +73,34 @@ def test_what_loading_read_loads_again(shop, file, text):
     assert shop.run("status", "--json", exit_code=None).json != {"assets": []}
 
 
+@pytest.mark.parametrize(
+    ("line", "moved"),
+    [
+        ("FOUND = pathlib.Path('local.toml').exists()", "local.toml"),
+        ("FOUND = os.path.isfile('local.toml')", "local.toml"),
+        ("from os.path import exists\nFOUND = exists('local.toml')", "local.toml"),
+        ("FOUND = pathlib.Path('local').is_dir()", "local/file.txt"),
+        ("FOUND = os.path.getsize('size.txt')", "size.txt"),
+        ("FOUND = pathlib.Path('size.txt').stat().st_size", "size.txt"),
+    ],
+)
+def test_what_loading_asked_about_loads_again_when_the_answer_is_another(project, line, moved):
+    project.write("size.txt", "1")
+    project.assets(
+        f"import os, pathlib\nexecuted('loading')\n{line}\n@asset\ndef a() -> int:\n"
+        "    executed('a')\n    return int(FOUND)\n"
+    )
+    project.run("materialize")
+    project.run("status")
+    assert not loads(project, "status")
+    project.write("other.txt", "nobody asked about it")
+    assert not loads(project, "status")
+    before = project.value("a")
+    project.write(moved, "12")
+    assert loads(project, "materialize")
+    assert project.value("a") != before
+
+
 def test_a_variable_that_was_looked_at_loads_again(shop):
     assert loads(shop, "status", SHOP_MODE="loud")
     assert not loads(shop, "status", SHOP_OTHER="1", SHOP_MODE="loud")
