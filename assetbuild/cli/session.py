@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 
 from assetbuild import __version__
 from assetbuild.cli.terminal import Terminal, terminal_of_process
 from assetbuild.dataclass import replace
-from assetbuild.errors import AssetbuildError, Problem, UsageError
+from assetbuild.errors import AssetbuildError, Problem
 
 __all__ = ["in_terminal", "report_problems"]
 
@@ -27,11 +26,6 @@ def in_terminal(run: Callable[[Terminal], int], *, as_json: bool) -> int:
 
 
 def _run(run: Callable[[Terminal], int], terminal: Terminal) -> int:
-    try:
-        os.getcwd()
-    except FileNotFoundError:
-        gone = Problem("the current folder does not exist any more", (), "Change to one that does.")
-        return report_problems(terminal, (gone,), UsageError.exit_code)
     try:
         return run(terminal)
     except AssetbuildError as error:

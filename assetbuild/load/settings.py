@@ -11,6 +11,7 @@ packages = "exact"                         which third-party versions count: exa
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -82,6 +83,10 @@ def find_root(start: Path | None = None) -> Path:
 def read_settings(root: Path) -> Settings:
     """Read the settings of the project in exactly this folder; raise ProjectNotFoundError or UsageError."""
     root = root.absolute()
+    try:
+        os.getcwd()
+    except FileNotFoundError:  # gone: whatever is relative is the project's from now on
+        os.chdir(root)
     found = _settings_file(root)
     if found is None:
         if (root / "assets.py").is_file():
