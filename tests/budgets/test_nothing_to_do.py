@@ -85,7 +85,8 @@ class TestPlanning:
         command, counts = planned
         own = [name for name in counts[50].modules if name.startswith("assetbuild")]
         assert len(own) <= {"materialize": 87, "status": 77}[command], own
-        assert len(counts[50].modules) <= {"materialize": 140, "status": 129}[command]
+        own_of_python = 2 if sys.version_info >= (3, 13) else 0
+        assert len(counts[50].modules) - own_of_python <= {"materialize": 140, "status": 129}[command]
 
     def test_opens_few_files_and_no_more_for_more_assets(self, planned):
         command, counts = planned

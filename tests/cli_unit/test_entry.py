@@ -145,6 +145,15 @@ def test_a_working_directory_that_is_gone_is_told(tmp_path):
     assert done.stderr.startswith("error: the working directory is gone\n")
 
 
+def test_a_project_with_duckdb_ends_without_its_complaints(tmp_path):
+    (tmp_path / "assets.py").write_text(
+        "import duckdb\nfrom assetbuild import asset\n@asset\ndef a() -> int:\n    return 1\n"
+    )
+    command = [sys.executable, "-m", "assetbuild", "--project", str(tmp_path), "status"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_all_problems_are_told_at_once(run, monkeypatch):
     fail(monkeypatch, DefinitionError(Problem("one", (("fact", "x"),), "Mend it.", "assets.py", 3), Problem("two")))
     code, out, err = run("status", "--json")

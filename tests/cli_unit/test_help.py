@@ -9,6 +9,7 @@ import os
 import pty
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -79,8 +80,12 @@ def test_a_terminal_gets_what_fits_its_width(columns):
     command = [sys.executable, "-m", "assetbuild", "--help"]
     subprocess.run(command, stdin=terminal, stdout=terminal, env=environment, check=True)
     os.close(terminal)
-    text = os.read(controller, 100_000).decode().replace("\r\n", "\n")
+    written = b""
+    with suppress(OSError):  # when all is read: there is no writer any more
+        while part := os.read(controller, 100_000):
+            written += part
     os.close(controller)
+    text = written.decode().replace("\r\n", "\n")
     assert (text == Path(help_file()).read_text(encoding="utf-8")) is (columns != 60)
     assert max(map(len, text.splitlines())) < (columns or HELP_COLUMNS)
 
