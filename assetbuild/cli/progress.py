@@ -81,6 +81,8 @@ class BuildLines:
     run_id: str = "last"
     quiet: dict[str, int] = field(default_factory=lambda: {"skipped": 0, "fresh": 0})
     failed: int = 0
+    told: str | None = None
+    """The last error: outputs of one call, and partitions, often fail by the same."""
     rolled: dict[str, _Roll] = field(default_factory=dict)
 
     def __call__(self, event: Event) -> None:
@@ -139,7 +141,8 @@ class BuildLines:
             self.failed += 1
             line = self._line("failed", name, duration(outcome.seconds), "", _tries(outcome))
             error = (outcome.error or "").rstrip().splitlines()
-            return [line, *_block(error if self.failed <= _ERRORS_SHOWN else error[-1:])]
+            is_new, self.told = outcome.error != self.told, outcome.error
+            return [line, *_block(error if is_new and self.failed <= _ERRORS_SHOWN else error[-1:])]
         if outcome.outcome in self.quiet:
             if outcome.outcome == "fresh" and (outcome.asset, outcome.partition) not in self.planned:
                 return []

@@ -371,7 +371,7 @@ class Scheduler:
         definition = self._asset(job).definition
         error = result.error or ""
         if error == "timeout":
-            error = f"timed out after {definition.timeout:g} seconds"
+            error = f"timed out after {definition.timeout:g} second{'' if definition.timeout == 1 else 's'}"
         if job.attempt <= definition.retries:
             # Exponential backoff with full jitter (AWS Architecture Blog, "Exponential Backoff and Jitter").
             delay = random.uniform(0, min(_RETRY_BASE_S * 2**job.attempt, _RETRY_MOST_S))  # noqa: S311

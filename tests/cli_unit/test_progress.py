@@ -67,9 +67,17 @@ def test_thousands_of_skipped_assets_are_counted(pipe):
 
 
 def test_after_many_failures_only_their_last_lines_are_told(pipe):
-    lines = finished(pipe, [Outcome(f"a{number}", None, "failed", NEVER, error=TRACEBACK) for number in range(25)])
+    errors = [f"{TRACEBACK} {number}" for number in range(25)]
+    lines = finished(pipe, [Outcome(f"a{n}", None, "failed", NEVER, error=error) for n, error in enumerate(errors)])
     assert sum("Traceback" in line for line in lines) == 20
     assert sum("ZeroDivisionError" in line for line in lines) == 25
+
+
+def test_what_fails_as_the_one_before_is_told_by_the_last_line(pipe):
+    outcomes = [Outcome(name, None, "failed", NEVER, error=TRACEBACK) for name in ("left", "right")]
+    lines = finished(pipe, outcomes)
+    assert sum("Traceback" in line for line in lines) == 1
+    assert sum("ZeroDivisionError" in line for line in lines) == 2
 
 
 @pytest.mark.parametrize(
