@@ -17,6 +17,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from assetbuild.fingerprint.code.foreign import WATCHES
+
 __all__ = ["Reads", "tracing", "untraced"]
 
 _LIBRARY = tuple({os.path.realpath(folder) + os.sep for folder in (sys.prefix, sys.base_prefix)})
@@ -198,4 +200,5 @@ def _looking(function: Callable[..., Any], reads: Reads) -> Callable[..., Any]:
         reads.look(path)
         return function(path, *args, **named)
 
+    setattr(looking, WATCHES, function)
     return looking

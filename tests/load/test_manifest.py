@@ -101,6 +101,25 @@ def test_what_loading_asked_about_loads_again_when_the_answer_is_another(project
     assert project.value("a") != before
 
 
+def test_a_watched_function_counts_as_itself(project):
+    project.assets("""
+        import os
+        import pathlib
+
+        CHECKS = {"name": os.path.exists, "path": pathlib.Path.stat}
+
+        @asset
+        def a() -> int:
+            executed("a")
+            return int(CHECKS["name"]("/"))
+    """)
+    project.build()
+    project.edit("os.path.exists", "os.path.isfile")
+    assert project.build() == {"a": ["code"]}
+    project.edit("pathlib.Path.stat", "pathlib.Path.lstat")
+    assert project.build() == {"a": ["code"]}
+
+
 def test_a_variable_that_was_looked_at_loads_again(shop):
     assert loads(shop, "status", SHOP_MODE="loud")
     assert not loads(shop, "status", SHOP_OTHER="1", SHOP_MODE="loud")

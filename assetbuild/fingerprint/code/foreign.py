@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import sys
 import types
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from assetbuild.fingerprint.code.components import Node
 from assetbuild.fingerprint.code.modules import External, Meaning, View
@@ -21,7 +21,10 @@ from assetbuild.fingerprint.encoding import Encodable, digest
 if TYPE_CHECKING:
     from assetbuild.fingerprint.code.walk import Walk
 
-__all__ = ["Foreign"]
+__all__ = ["WATCHES", "Foreign"]
+
+WATCHES: Final = "_assetbuild_watches"
+"""The attribute of a function that stands for another while definitions are loaded: that other one."""
 
 
 class Foreign:
@@ -58,6 +61,8 @@ class Foreign:
 
     def function_node(self, function: types.FunctionType) -> Node | None:
         """Return the node of another library's function; one that wraps the user's own leads on to it."""
+        if (watched := function.__dict__.get(WATCHES)) is not None:
+            return self._walk.code_node(watched)
         # Not __module__ and __qualname__: 'wraps' gives those of the wrapped function to the wrapper.
         node = self.external(str(function.__globals__.get("__name__", "")), function.__code__.co_qualname)
         if node is None or not (function.__closure__ or function.__dict__):
