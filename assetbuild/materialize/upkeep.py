@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import getpass
+import os
+import shutil
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from pathlib import Path
 
 from assetbuild.dataclass import dataclass, field, replace
 from assetbuild.errors import Problem, UsageError
@@ -37,11 +40,17 @@ class Limits:
 
     Without ``keep_days`` and ``keep_last`` every traced value; with both, what either of them keeps. ``max_bytes`` goes
     over both: objects go until all that is left fits, first those that were built or restored the longest ago.
+    ``keep_days`` also counts for the history and the logs of runs: those go that are the last of no asset or partition.
     """
 
     keep_days: float | None = None
     keep_last: int | None = None
     max_bytes: int | None = None
+
+    @property
+    def oldest(self) -> float | None:
+        """The time since which all is kept."""
+        return None if self.keep_days is None else time.time() - self.keep_days * 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,9 +178,15 @@ def collect(
     objects = _unreferenced(facts, kept)
     current = {pointer.object for pointer in orphaned}
     removed += [GcItem("object", name, _object_size(facts, name)) for name in objects if name not in current]
+    runs = facts.record.past_runs(limits.oldest) if limits.oldest is not None else []
+    logs = facts.record.path.parent / "logs"
+    removed += [GcItem("run", run_id, _folder_size(logs / run_id)) for run_id in runs]
     if dry_run:
         return GcReport(removed, left_bytes)
+    for run_id in runs:
+        shutil.rmtree(logs / run_id, ignore_errors=True)
     with facts.record.transaction():
+        facts.record.forget_runs(runs)
         for pointer in orphaned:
             facts.record.forget(pointer.asset, pointer.partition)
     _remove_published(facts, orphaned)
@@ -200,20 +215,19 @@ def _beyond(facts: Facts, sizes: Mapping[str, int], current: AbstractSet[str], m
 
 
 def _kept(facts: Facts, limits: Limits) -> Iterator[str]:
-    keep_days, keep_last = limits.keep_days, limits.keep_last
+    oldest, keep_last = limits.oldest, limits.keep_last
     declared = facts.graph.assets
     by_asset: dict[tuple[str, str | None], list[Trace]] = {}
     for trace in facts.record.all_traces():
         if trace.asset in declared:
             by_asset.setdefault((trace.asset, trace.partition), []).append(trace)
-    oldest = time.time() - keep_days * 86_400 if keep_days is not None else None
     for traces in by_asset.values():
         recent = {trace.object for trace in traces[len(traces) - keep_last :]} if keep_last else set()
         for trace in traces:
             if trace.object is None:
                 continue
             is_young = oldest is not None and trace.created_at >= oldest
-            if (keep_days is None and keep_last is None) or is_young or trace.object in recent:
+            if (oldest is None and keep_last is None) or is_young or trace.object in recent:
                 yield trace.object
 
 
@@ -287,3 +301,8 @@ def _remove_left_behind(facts: Facts) -> None:
 
 def _object_size(facts: Facts, name: str | None) -> int:
     return facts.outputs.objects.size(name) if name is not None and facts.outputs.objects.has(name) else 0
+
+
+def _folder_size(folder: Path) -> int:
+    files = (Path(path, name) for path, _, names in os.walk(folder) for name in names)
+    return sum(file.stat().st_size for file in files)

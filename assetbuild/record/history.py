@@ -6,7 +6,7 @@ import os
 import sqlite3
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -57,6 +57,22 @@ class History(ABC):
             (-1 if limit is None else limit,),
         )
         return [_run(row) for row in rows]
+
+    def past_runs(self, before: float) -> list[str]:
+        """Return the runs that began before a moment, and are the last of no asset or partition."""
+        rows = self._db.execute(
+            "SELECT run_id FROM runs WHERE started_at < ? AND status != 'running' AND run_id NOT IN "
+            "(SELECT run_id FROM materializations WHERE id IN "
+            "(SELECT max(id) FROM materializations GROUP BY asset, partition)) ORDER BY started_at",
+            (before,),
+        )
+        return [run_id for (run_id,) in rows]
+
+    def forget_runs(self, run_ids: Iterable[str]) -> None:
+        """Forget runs, and what they did to each asset."""
+        ids = [(run_id,) for run_id in run_ids]
+        for table in ("materializations", "runs"):
+            self._db.executemany(f"DELETE FROM {table} WHERE run_id = ?", ids)  # noqa: S608  # one of two names
 
     def add_materialization(self, row: Materialization) -> None:
         """Record one outcome in an asset's history."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness.commands import run_cold
-from tests.harness.project_folder import ProjectFolder, user_version
+from tests.harness.project_folder import HEADER, ProjectFolder, user_version
 
 PROJECT = """
 source("feed", "data/feed.csv", description="What arrives.")
@@ -150,6 +150,29 @@ def test_gc_dry_run_deletes_nothing(built):
     before = built.stamps(".assetbuild/objects")
     built.run("gc", "-n", "--keep-days", "0", "--keep-last", "0")
     assert built.stamps(".assetbuild/objects") == before
+
+
+def builds(project):
+    """Return the ids of the recorded builds, newest first."""
+    return [run["run_id"] for run in project.run("runs", "--json").json["runs"] if run["command"] != "gc"]
+
+
+def test_gc_forgets_old_runs_that_are_the_last_of_nothing(built):
+    for number in range(3):
+        built.write("assets.py", HEADER + PROJECT.replace("len(a)", f"len(a) + {number}"))
+        built.build()
+    made = builds(built)
+    built.run("gc", "--keep-days", "1")
+    assert builds(built) == made
+    with sqlite3.connect(built.database()) as database:
+        database.execute("UPDATE runs SET started_at = started_at - 5 * 86400")
+    database.close()
+    assert made[1] in built.run("gc", "-n", "--keep-days", "3").text
+    built.run("gc", "--keep-days", "3")
+    assert builds(built) == [made[0], made[-1]], "'a' was built in the first run, and never again"
+    assert {path.name for path in built.path(".assetbuild/logs").iterdir()} == {made[0], made[-1]}
+    assert len(built.run("show", "b", "--json").json["history"]) == 2
+    assert built.build() == {}
 
 
 def test_doctor_finds_nothing_wrong_in_a_good_project(built):
