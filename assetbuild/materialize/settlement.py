@@ -63,6 +63,7 @@ class Settlement:
         self.on_failure = on_failure
         self.lane = Lane()
         self.outcomes: dict[Place, Outcome] = {}
+        self._restored_again: set[Output] = set()
 
     def prepare(self, outputs: Iterable[Output]) -> None:
         """Record what is known already of the outputs that will surely be built."""
@@ -196,7 +197,13 @@ class Settlement:
 
     def _restore_failed(self, job: Job, output: Output, decision: Decision, error: AssetbuildError) -> None:
         name = decision.restore.object if decision.restore is not None else None
-        if name is not None and not self.facts.outputs.objects.verify(name):
+        if name is not None and self.facts.outputs.objects.verify(name):
+            if output not in self._restored_again:
+                # It may have been damaged then, and made anew meanwhile by another asset of the same value.
+                self._restored_again.add(output)
+                self._restore(job, output, decision)
+                return
+        elif name is not None:
             # The object is damaged: it is worth nothing, and the asset runs after all.
             self.facts.outputs.objects.discard(name)
             job.decisions = {

@@ -84,7 +84,8 @@ class Objects:
                 if content_hash(Path(path)) == digest:
                     discard(staged)
                     return name
-                discard(Path(path))  # damaged since it was written: the new one mends it
+                if is_folder or os.path.isdir(path):
+                    discard(Path(path))  # damaged since it was written: the new one mends it, a file in one step
             _seal(staged, is_folder=is_folder)
             if name[:2] not in self._made:
                 os.makedirs(os.path.dirname(path), exist_ok=True)

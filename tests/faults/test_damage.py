@@ -56,6 +56,47 @@ def test_a_flipped_bit_in_an_object_is_never_read(built, launcher, publish_is_go
     check_whole(launcher, built, 1)
 
 
+STUMBLING = """
+from pathlib import Path
+
+from assetbuild.fingerprint.data import text_version
+from assetbuild.store.io import IOManager, Written
+
+OBSTACLE = Path(__file__).with_name("obstacle")
+
+class Stumbling(IOManager):
+    def write(self, context, value):
+        context.path.write_text(value)
+        return Written(data_version=text_version(value), extension="txt")
+
+    def load(self, context):
+        return context.path.read_text()
+
+    def publish(self, place, published):
+        if OBSTACLE.exists():
+            OBSTACLE.unlink()
+            raise FileNotFoundError(published)
+        return super().publish(place, published)
+"""
+
+
+def test_a_restore_that_fails_while_its_object_is_made_anew_is_tried_again(project):
+    project.write("stumbling.py", STUMBLING)
+    project.write("assetbuild.toml", '[io_managers.stumbling]\nclass = "stumbling:Stumbling"\n')
+    project.assets("""
+        @asset(io_manager="stumbling")
+        def a() -> str:
+            executed("a")
+            return "1"
+    """)
+    project.build()
+    project.write("obstacle", "")
+    project.delete("warehouse/a.txt")
+    assert project.build() == {}
+    assert project.outcomes == {"a": "restored"}
+    assert not project.path("obstacle").exists()
+
+
 @pytest.mark.parametrize("case", range(14))
 def test_a_damaged_state_database_costs_a_rebuild_at_most(built, launcher, case, capsys):
     chance = random.Random(case)
