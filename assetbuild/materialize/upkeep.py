@@ -27,7 +27,7 @@ __all__ = ["GcItem", "GcReport", "Limits", "accept", "clean", "collect"]
 
 @dataclass(frozen=True, slots=True)
 class GcItem:
-    """One thing that was, or would be, removed: an object, an orphaned value, or an asset's record."""
+    """One thing that was, or would be, removed: an object, an orphaned value, or a run with its logs."""
 
     kind: str
     name: str
